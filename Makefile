@@ -1,0 +1,40 @@
+# make demo   set up the live decoder alone (no torch) and run the main job
+# make test   set up everything and run all checks
+PYTHON ?= python3
+LIVE   := .venv-live
+DEV    := .venv
+
+.PHONY: demo test check bench clean
+
+demo:
+	@start=$$(date +%s.%N); \
+	$(MAKE) --no-print-directory $(LIVE)/done && \
+	$(LIVE)/bin/rtdecode demo --since $$start $(ARGS)
+
+# Not editable and without extras: what a user of the live decoder gets.
+$(LIVE)/done: pyproject.toml $(shell find rtdecode -name '*.py' -o -name '*.tcss')
+	@echo "setting up the live decoder in $(LIVE)" >&2
+	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "rtdecode needs Python 3.11 or newer with venv: set PYTHON=python3.12, say" >&2; exit 2; }
+	@test -x $(LIVE)/bin/python || $(PYTHON) -m venv $(LIVE)
+	@$(LIVE)/bin/python -m pip install --quiet --disable-pip-version-check .
+	@touch $@
+
+test: $(DEV)/done
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
+	$(DEV)/bin/pytest $(ARGS)
+	@echo "all checks passed"
+
+# torch first and pinned: where the index has a CPU build of this version, it is the one taken.
+$(DEV)/done: pyproject.toml
+	@echo "setting up everything in $(DEV)" >&2
+	@test -x $(DEV)/bin/python || $(PYTHON) -m venv $(DEV)
+	@$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	@$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(LIVE) $(DEV)

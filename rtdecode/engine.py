@@ -1,0 +1,130 @@
+"""The decoder itself: chunks in, decisions out. Synchronous; no threads, no streams, no clock of its own.
+
+    Chunk -> ChannelMap -> Preprocess -> Ring -> Windower -> Session -> Retriever, Transcriber -> Decision
+
+The same class decodes a live stream and evaluates a recording offline, so both give the same decisions.
+"""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from rtdecode.bundle import Bundle
+from rtdecode.contract import ChannelMap
+from rtdecode.engines import Session
+from rtdecode.preprocess import Preprocess
+from rtdecode.retrieve import Retriever
+from rtdecode.ring import Ring
+from rtdecode.transcribe import Transcriber
+from rtdecode.types import Chunk, Decision, Retrieved
+from rtdecode.window import Windower
+
+
+class Engine:
+    """One stream's decoder.
+
+    bundle   what to decode with;  channels  the map from this stream's channels to the model's
+    session  runs the network;     timer     seconds, only for the stage times
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        channels: ChannelMap,
+        session: Session,
+        timer: Callable[[], float] = time.perf_counter,
+    ):
+        spec = bundle.spec
+        self.bundle, self.channels, self.session, self._timer = bundle, channels, session, timer
+        self.preprocess = Preprocess(spec.preprocess)
+        self._ring = Ring(spec.model.size + spec.model.hop, len(spec.stream.labels))
+        self._windows = Windower(self._ring, spec.model.size, spec.model.hop)
+        self.retriever = (
+            Retriever(spec.retrieval, bundle.bank, spec.frame_rate)
+            if spec.retrieval and bundle.bank
+            else None
+        )
+        self.transcriber = Transcriber(spec.text) if spec.text else None
+        self.run = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Start a new run: sample 0, all state forgotten. Called at every gap."""
+        self.preprocess.reset()
+        self._ring.reset()
+        self._windows.reset()
+        self.session.reset()
+        if self.retriever:
+            self.retriever.reset()
+        if self.transcriber:
+            self.transcriber.reset()
+        self.run += 1
+        self._next_sample = 0
+        self._decisions = 0
+
+    @property
+    def filled_s(self) -> tuple[float, float]:
+        """Seconds gathered for the first decision, and seconds it needs."""
+        spec = self.bundle.spec
+        need = spec.model.size
+        if spec.retrieval:
+            onset = spec.retrieval.delay if spec.retrieval.align == "onset" else 0
+            need = max(need, (spec.retrieval.frames + onset) * spec.model.stride)
+        need = -(-(need - spec.model.size) // spec.model.hop) * spec.model.hop + spec.model.size
+        return min(self._ring.stop, need) / spec.preprocess.sfreq, need / spec.preprocess.sfreq
+
+    def samples_to_next_hop(self) -> int:
+        """Raw samples still missing before the next window can be run; at least 1."""
+        newest = self._windows.start + self._windows.size - 1
+        return max(1, self.preprocess.resampler.newest_input(newest) + 1 - self._next_sample)
+
+    def push(self, chunk: Chunk) -> list[Decision]:
+        """Decide as often as the chunk allows: it may be empty, or hold many hops.
+
+        ValueError if the chunk does not continue the run: a gap must be answered by `reset`, which belongs
+        to whoever watches the stream's clock.
+        """
+        if chunk.first != self._next_sample:
+            raise ValueError(f"chunk starts at sample {chunk.first}, the run goes on at {self._next_sample}")
+        decisions: list[Decision] = []
+        done = 0
+        while done < len(chunk.data):
+            piece = slice(done, min(done + self.samples_to_next_hop(), len(chunk.data)))
+            began = self._timer()
+            self._ring.write(self.preprocess.push(self.channels.apply(chunk.data[piece])))
+            preprocess_s = self._timer() - began
+            done = piece.stop
+            self._next_sample = chunk.first + done
+            if self._windows.ready():
+                decision = self._decide(float(chunk.t[done - 1]), preprocess_s)
+                if decision:
+                    decisions.append(decision)
+        return decisions
+
+    def _decide(self, t: float, preprocess_s: float) -> Decision | None:
+        window = self._windows.next()
+        start = self._timer()
+        frames = self.session.run(np.ascontiguousarray(window.x))
+        inferred = self._timer()
+        retrieved: Retrieved | None = None
+        warnings: tuple[str, ...] = ()
+        if self.transcriber and frames.log_probs is not None:
+            self.transcriber.push(frames.log_probs)
+        if self.retriever and frames.estimate is not None:
+            self.retriever.push(frames.estimate, window.stop // self.bundle.spec.model.stride)
+            if not self.retriever.ready():
+                return None
+            if self.retriever.ended():
+                stimulus_s = self.retriever.stimulus_frames / self.bundle.spec.frame_rate
+                warnings = (f"the stimulus of {stimulus_s:.1f} s is over: nothing to compare with",)
+            else:
+                retrieved = self.retriever.rank()
+        hypothesis = self.transcriber.take() if self.transcriber else None
+        stage_ms = {
+            "preprocess": 1e3 * preprocess_s,
+            "infer": 1e3 * (inferred - start),
+            "heads": 1e3 * (self._timer() - inferred),
+        }
+        index, self._decisions = self._decisions, self._decisions + 1
+        return Decision(index, self.run, self._next_sample, t, retrieved, hypothesis, stage_ms, warnings)

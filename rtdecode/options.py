@@ -1,0 +1,62 @@
+"""The command line's manners, shared by `rtdecode` and `offline`: one sentence for a mistake, exit code 2.
+
+stdout belongs to results, stderr to people. Exit codes: 0 done, 1 our fault, 2 the user can mend it, 130 interrupted.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from rtdecode.errors import RtdecodeError, closest
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that answers a wrong word with the closest right ones."""
+
+    def error(self, message: str) -> NoReturn:
+        raise RtdecodeError(message, hint=f"`{self.prog} --help` lists everything")
+
+    def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        """Parse all of `argv`; RtdecodeError for anything left over."""
+        found, left = self.parse_known_args(argv)
+        if left:
+            chosen = self._chosen(found)
+            options = [option for action in chosen._actions for option in action.option_strings]
+            raise RtdecodeError(f"{chosen.prog}: unknown option {left[0]!r}", hint=closest(left[0], options))
+        return found
+
+    def _chosen(self, found: argparse.Namespace) -> argparse.ArgumentParser:
+        command = getattr(found, "command", None)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction) and command in action.choices:
+                return action.choices[command]
+        return self
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            name = action.dest if not action.option_strings else action.option_strings[-1]
+            raise RtdecodeError(
+                f"{name}: {value!r} is not one of them", hint=closest(str(value), map(str, action.choices))
+            )
+
+
+def positive(text: str) -> float:
+    """An argparse type: a number above zero."""
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return value
+
+
+def answer(run: Callable[[], int]) -> int:
+    """Run a command; a mistake becomes one sentence on stderr and exit code 2."""
+    try:
+        return run()
+    except RtdecodeError as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        return 130

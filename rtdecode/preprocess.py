@@ -1,0 +1,191 @@
+"""Raw samples become model samples: band-pass, resample, scale, clamp. Causal, stateful, exact in pieces.
+
+Every box is `push(x) -> y`, `reset()` and a declared `delay_s`. Feeding a signal in pieces of any size gives
+the same bits as feeding it whole: the recursion runs sample by sample, every resampled value is one dot
+product of fixed shape, and scaling is pointwise. Training uses these very classes. Knows nothing of channel
+names, clocks or models.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from scipy import signal
+
+
+@dataclass(frozen=True)
+class PreprocessSpec:
+    """How raw samples become model samples; stored in the bundle.
+
+    sfreq_in     Hz, the stream's nominal rate
+    sfreq        Hz, the model's rate; at most sfreq_in
+    highpass_hz, lowpass_hz, order   causal Butterworth band-pass
+    center, scale   per channel, in the stream's unit after filtering (median and IQR / 1.349 of training data)
+    clamp        values beyond ± this many scales are cut: a single artefact must not own the decision
+    """
+
+    sfreq_in: float
+    sfreq: float
+    highpass_hz: float
+    lowpass_hz: float
+    order: int
+    center: tuple[float, ...]
+    scale: tuple[float, ...]
+    clamp: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.highpass_hz < self.lowpass_hz < self.sfreq_in / 2:
+            raise ValueError(
+                f"need 0 < highpass_hz < lowpass_hz < sfreq_in / 2, got {self.highpass_hz}, "
+                f"{self.lowpass_hz} and {self.sfreq_in / 2}"
+            )
+        if not 0 < self.sfreq <= self.sfreq_in:
+            raise ValueError(f"the model's rate must be in (0, {self.sfreq_in}] Hz, got {self.sfreq}")
+        if len(self.center) != len(self.scale) or not self.center:
+            raise ValueError(
+                f"center has {len(self.center)} values and scale {len(self.scale)}: need C of each"
+            )
+        if not all(s > 0 for s in self.scale):
+            raise ValueError("every scale must be positive")
+
+
+class BandPass:
+    """Causal Butterworth band-pass, second-order sections, state carried. (T, C) -> (T, C) float64.
+
+    The state starts as if the first sample had lasted for ever, so that an amplifier's offset of thousands
+    of µV does not ring through the first seconds.
+    """
+
+    def __init__(self, sfreq: float, highpass_hz: float, lowpass_hz: float, order: int):
+        band = (highpass_hz, lowpass_hz)
+        self.sos = signal.butter(order, band, btype="bandpass", fs=sfreq, output="sos")
+        self._settled = signal.sosfilt_zi(self.sos)  # (sections, 2)
+        self._state: np.ndarray | None = None
+        # The delay users feel is that of the middle of the pass band.
+        middle = np.sqrt(highpass_hz * lowpass_hz)
+        self.delay_s = _group_delay_s(self.sos, middle, sfreq)
+
+    def reset(self) -> None:
+        self._state = None
+
+    def push(self, x: np.ndarray) -> np.ndarray:
+        if not len(x):
+            return np.empty(x.shape, np.float64)
+        if self._state is None:
+            self._state = self._settled[:, :, None] * x[0].astype(np.float64)
+        y, self._state = signal.sosfilt(self.sos, x.astype(np.float64), axis=0, zi=self._state)
+        return y
+
+
+def _group_delay_s(sos: np.ndarray, at_hz: float, sfreq: float) -> float:
+    step = 1e-3 * at_hz
+    _, h = signal.sosfreqz(sos, worN=[at_hz - step, at_hz + step], fs=sfreq)
+    return float(-np.diff(np.unwrap(np.angle(h)))[0] / (2 * np.pi * 2 * step))
+
+
+class Resampler:
+    """Rational resampling by up/down with a minimum-phase low-pass. (T, C) -> (T', C) float64.
+
+    Minimum phase: a linear-phase filter of the same steepness would add about ten output samples of delay
+    (160 ms at 64 Hz) to every decision; the decoder learns the phase. Output n uses input samples up to
+    (n * down) // up, so after T inputs there are ceil(T * up / down) outputs.
+    """
+
+    ZEROS = 10  # sinc zero crossings to either side, as scipy's resample_poly
+
+    def __init__(self, sfreq_in: float, sfreq: float):
+        ratio = Fraction(sfreq).limit_denominator(10_000) / Fraction(sfreq_in).limit_denominator(10_000)
+        self.up, self.down = ratio.numerator, ratio.denominator
+        widest = max(self.up, self.down)
+        if widest == 1:
+            taps = np.ones(1)
+        else:
+            linear = signal.firwin(2 * self.ZEROS * widest + 1, 0.9 / widest, window=("kaiser", 5.0))
+            taps = signal.minimum_phase(linear, half=False)
+            taps *= self.up / taps.sum()  # unit gain at 0 Hz after inserting up - 1 zeros
+        rate = self.up * sfreq_in
+        self.delay_s = float((np.arange(len(taps)) * taps).sum() / taps.sum() / rate)
+        per_phase = -(-len(taps) // self.up)
+        padded = np.pad(taps, (0, per_phase * self.up - len(taps)))
+        # (up, L), newest sample last, so that an output is one product with L consecutive inputs
+        self._phases = np.ascontiguousarray(padded.reshape(per_phase, self.up).T[:, ::-1])
+        self.reset()
+
+    def reset(self) -> None:
+        self._seen = 0  # inputs so far
+        self._made = 0  # outputs so far
+        self._past: np.ndarray | None = None  # the last L - 1 inputs
+
+    def outputs_after(self, inputs: int) -> int:
+        return -(-inputs * self.up // self.down)
+
+    def newest_input(self, output: int) -> int:
+        """Absolute index of the newest input sample that output `output` uses."""
+        return output * self.down // self.up
+
+    def push(self, x: np.ndarray) -> np.ndarray:
+        taps = self._phases.shape[1]
+        if self._past is None:
+            self._past = np.zeros((taps - 1, x.shape[1]))
+        held = np.concatenate([self._past, x])
+        base = self._seen - (taps - 1)  # absolute index of held[0]
+        self._seen += len(x)
+        stop = self.outputs_after(self._seen)
+        y = np.empty((stop - self._made, x.shape[1]))
+        for i, n in enumerate(range(self._made, stop)):
+            newest = self.newest_input(n) - base
+            y[i] = self._phases[n * self.down % self.up] @ held[newest - taps + 1 : newest + 1]
+        self._made = stop
+        self._past = held[len(held) - (taps - 1) :]
+        return y
+
+
+class Scaler:
+    """Robust scaling with a clamp, pointwise. (T, C) -> (T, C) float32, in scales of the training data."""
+
+    delay_s = 0.0
+
+    def __init__(self, center: tuple[float, ...], scale: tuple[float, ...], clamp: float):
+        self.center, self.scale, self.clamp = np.array(center), np.array(scale), clamp
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def push(self, x: np.ndarray) -> np.ndarray:
+        return np.clip((x - self.center) / self.scale, -self.clamp, self.clamp).astype(np.float32)
+
+
+class Preprocess:
+    """The whole chain, raw to model samples: (T, C) in the bundle's unit -> (T', C) float32."""
+
+    def __init__(self, spec: PreprocessSpec):
+        self.spec = spec
+        self.band_pass = BandPass(spec.sfreq_in, spec.highpass_hz, spec.lowpass_hz, spec.order)
+        self.resampler = Resampler(spec.sfreq_in, spec.sfreq)
+        self.scaler = Scaler(spec.center, spec.scale, spec.clamp)
+        self._boxes = (self.band_pass, self.resampler, self.scaler)
+
+    @property
+    def delay_s(self) -> float:
+        return sum(box.delay_s for box in self._boxes)
+
+    def reset(self) -> None:
+        for box in self._boxes:
+            box.reset()
+
+    def push(self, x: np.ndarray) -> np.ndarray:
+        if x.ndim != 2 or x.shape[1] != len(self.spec.center):
+            raise ValueError(f"expected samples of shape (T, {len(self.spec.center)}), got {x.shape}")
+        for box in self._boxes:
+            x = box.push(x)
+        return x
+
+
+def robust_scale(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Per-channel centre and scale of (T, C): the median, and the IQR over 1.349 (1 for a flat channel).
+
+    IQR / 1.349 equals the standard deviation of a Gaussian and ignores blinks.
+    """
+    low, center, high = np.percentile(x, [25, 50, 75], axis=0)
+    scale = (high - low) / 1.349
+    return center, np.where(scale > 0, scale, 1.0)

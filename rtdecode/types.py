@@ -1,0 +1,131 @@
+"""What travels between the rooms of the decoder. Frozen, so that no room can change another's data.
+
+One alphabet everywhere: B batch, C channels, T samples, T' frames, D width, F speech features,
+V vocabulary, K candidates. A *sample* is one time point of the stream; a *frame* is one time point of a
+model's output. Sample indices are absolute within a run: the first sample after connecting (or after a
+gap) is 0, and only storage wraps, never time.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+def to_samples(seconds: float, sfreq: float) -> int:
+    """Seconds become samples here and nowhere else: round half to even, for starts and lengths alike."""
+    return round(seconds * sfreq)
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """What a stream says of itself.
+
+    labels  one name per channel, in stream order;  units  one unit per channel ("" when not stated)
+    sfreq   nominal rate in Hz, 0 when irregular;  uid  changes with every start of the outlet
+    """
+
+    name: str
+    stype: str
+    labels: tuple[str, ...]
+    units: tuple[str, ...]
+    sfreq: float
+    source_id: str = ""
+    uid: str = ""
+    hostname: str = ""
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive raw samples of one contiguous run.
+
+    data   (T, C) in the stream's own channel order and unit
+    t      (T,) seconds on the stream's clock
+    first  absolute index of the first sample within the run
+    """
+
+    data: np.ndarray
+    t: np.ndarray
+    first: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """One model input.
+
+    x      (T, C) float32, preprocessed, at the model's rate
+    start  absolute index (at the model's rate) of the first sample; stop is start + T
+    """
+
+    x: np.ndarray
+    start: int
+
+    @property
+    def stop(self) -> int:
+        return self.start + len(self.x)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One ranked candidate. `score` is a cosine in [-1, 1]; `prob` a softmax over all candidates."""
+
+    candidate: int
+    id: str
+    text: str
+    source: str
+    start: float
+    score: float
+    prob: float
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """A ranking of the bank for one window. `chance` is the chance level of top-1 (1 / candidates)."""
+
+    hits: tuple[Hit, ...]
+    candidates: int
+    window_s: float
+
+    @property
+    def chance(self) -> float:
+        return 1.0 / self.candidates
+
+    @property
+    def margin(self) -> float:
+        """Probability of the first candidate above the second."""
+        return self.hits[0].prob - self.hits[1].prob if len(self.hits) > 1 else 1.0
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """Decoded text. `committed` never changes once said, only grows; `tentative` may still change.
+
+    delta  what this step appended to `committed`
+    """
+
+    committed: str
+    tentative: str
+    delta: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One answer of the decoder.
+
+    index      counts decisions within a run, from 0
+    run        counts contiguous runs of the stream, from 1
+    sample     absolute raw sample index just after the newest sample this answer used
+    t          seconds on the stream's clock of that newest sample
+    retrieved  None while the retrieval window is not full, or when the bundle has no retrieval
+    text       None when the bundle has no text
+    stage_ms   milliseconds spent per stage in this hop: preprocess, infer, heads
+    """
+
+    index: int
+    run: int
+    sample: int
+    t: float
+    retrieved: Retrieved | None
+    text: Hypothesis | None
+    stage_ms: dict[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
