@@ -9,6 +9,7 @@ DEV    := .venv
 demo:
 	@start=$$(date +%s.%N); \
 	$(MAKE) --no-print-directory $(LIVE)/done && \
+	echo "installed: $$(du -sm $(LIVE) | cut -f1) MB, no torch" >&2 && \
 	$(LIVE)/bin/rtdecode demo --since $$start $(ARGS)
 
 # Not editable and without extras: what a user of the live decoder gets.
