@@ -1,0 +1,1 @@
+"""The training side: studies, training, evaluation, export. The live decoder never imports it."""

@@ -1,0 +1,1 @@
+"""One file per data set: each loads a tree of files as a `Study`."""
