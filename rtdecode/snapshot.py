@@ -108,7 +108,7 @@ class Snapshot:
     state_s    seconds spent in `state`;  detail: a sentence or progress, e.g. "1.8 / 3.0 s"
     found      names of the streams seen while connecting
     elapsed_s  session seconds;  published  monotonic seconds when this was written
-    decision   newest decision, decided_s seconds ago (session time at which it was published)
+    decision   newest decision; decided_s  session second at which it was published
     held_s     how long the current top-1 has led;  agrees  of the last 8 decisions, how many had this top-1
     signal     (T, C) float32, newest seconds of the model's channels in the bundle's unit, band-passed, for display
     """
