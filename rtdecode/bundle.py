@@ -71,7 +71,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Training:
-    """What the bundle was trained on. `times_real`: planted response over real EEG's; None: a real recording."""
+    """What the bundle was trained on. `times_real`: planted response over real EEG's, None: real."""
 
     study: str
     subject: str

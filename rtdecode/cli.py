@@ -1,4 +1,4 @@
-"""The command line: `rtdecode live | replay | streams | demo`. Parses and hands over; knows nothing of decoding."""
+"""The command line: `rtdecode live | replay | streams | demo`. Parses and hands over."""
 
 import argparse
 from collections.abc import Sequence
@@ -6,6 +6,8 @@ from pathlib import Path
 
 from rtdecode import __version__
 from rtdecode.options import Parser, answer, positive
+
+HEADLESS_WAIT_S = 5.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,27 +69,34 @@ def _stream_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stream", metavar="NAME", help="name of the LSL stream")
     parser.add_argument("--type", metavar="TYPE", help="type of the LSL stream, when the name is not known")
     parser.add_argument(
-        "--wait", type=positive, default=5.0, metavar="S", help="seconds to look for it (default 5)"
+        "--wait",
+        type=positive,
+        metavar="S",
+        help="seconds to look for it (headless 5 unless given; the screen waits and lists what it finds)",
     )
 
 
 def _run(options: argparse.Namespace) -> int:
     # Each command imports what it needs: `rtdecode --help` loads neither liblsl nor the screen.
     if options.command == "live":
-        from rtdecode.commands.live import run_headless, run_screen
-
         common = {
             "stream": options.stream,
             "stype": options.type,
             "bundle": options.bundle,
-            "wait_s": options.wait,
             "engine": options.engine,
             "threads": options.threads,
             "assume_unit": options.assume_unit,
         }
         if options.headless:
-            return run_headless(**common, duration_s=options.duration, decisions=options.decisions)
-        return run_screen(**common)
+            from rtdecode.commands.live import run_headless
+
+            wait_s = HEADLESS_WAIT_S if options.wait is None else options.wait
+            return run_headless(
+                **common, wait_s=wait_s, duration_s=options.duration, decisions=options.decisions
+            )
+        from rtdecode.commands.screen import run_screen
+
+        return run_screen(**common, wait_s=options.wait)
     if options.command == "replay":
         from rtdecode.commands.replay import run_replay
 

@@ -65,7 +65,8 @@ class Contract:
         missing = [label for label in needed if label not in stream.labels]
         if missing:
             found.append(
-                f"{len(needed) - len(missing)} of {len(needed)} channels matched by name, missing: {', '.join(missing)}"
+                f"{len(needed) - len(missing)} of {len(needed)} channels matched by name, "
+                f"missing: {', '.join(missing)}"
             )
         strange: dict[str, list[str]] = {}
         for label, unit in zip(stream.labels, stream.units, strict=True):

@@ -1,6 +1,7 @@
 """The command line's manners, shared by `rtdecode` and `offline`: one sentence for a mistake, exit code 2.
 
-stdout belongs to results, stderr to people. Exit codes: 0 done, 1 our fault, 2 the user can mend it, 130 interrupted.
+stdout belongs to results, stderr to people. Exit codes: 0 done, 1 our fault, 2 the user can mend it,
+130 interrupted.
 """
 
 import argparse

@@ -20,7 +20,7 @@ class PreprocessSpec:
     sfreq_in     Hz, the stream's nominal rate
     sfreq        Hz, the model's rate; at most sfreq_in
     highpass_hz, lowpass_hz, order   causal Butterworth band-pass
-    center, scale   per channel, in the stream's unit after filtering (median and IQR / 1.349 of training data)
+    center, scale   per channel, in the stream's unit after filtering (median, IQR / 1.349 of training data)
     clamp        values beyond ± this many scales are cut: a single artefact must not own the decision
     """
 

@@ -134,7 +134,7 @@ class Retriever:
 
 
 def _window_norms(features: np.ndarray, frames: int) -> np.ndarray:
-    """Frobenius norm of every window of `frames` rows, each feature's mean removed: (T_bank - frames + 1,)."""
+    """Frobenius norm of every window, each feature's mean removed: (T_bank - frames + 1,)."""
     if len(features) < frames:
         raise ValueError(f"the bank holds {len(features)} frames, a window needs {frames}")
     x = features.astype(np.float64)

@@ -1,7 +1,8 @@
 """Right or wrong? Compares decisions with what was really heard, for recordings that say so.
 
-A recording tells what was heard by its markers: JSON objects of kind "sentence" or "word" with text, stimulus and
-duration. Every score stands beside its chance level. Used by the demo and by offline evaluation alike.
+A recording tells what was heard by its markers: JSON objects of kind "sentence" or "word" with text,
+stimulus and duration. Every score stands beside its chance level. Used by the demo and by offline
+evaluation alike.
 """
 
 import json
@@ -16,7 +17,7 @@ from rtdecode.retrieve import Candidate
 
 @dataclass(frozen=True)
 class Heard:
-    """Something that was heard. start, duration: seconds of the recording; stimulus: the audio it comes from."""
+    """Something that was heard. start, duration: seconds of the recording; stimulus: its audio."""
 
     kind: str
     start: float
@@ -30,7 +31,7 @@ class Heard:
 
 
 def heard(markers: Iterable[tuple[float, str]]) -> tuple[Heard, ...]:
-    """(seconds, text) markers -> what they say was heard, by time; markers of other kinds are not ours to read."""
+    """(seconds, text) markers -> what they say was heard, by time; other markers are left out."""
     found = []
     for start, text in markers:
         try:
@@ -53,7 +54,7 @@ class Truth:
             self._by_source.setdefault(candidate.source, []).append((index, candidate))
 
     def candidate(self, t: float) -> int | None:
-        """Index of the candidate heard at `t` seconds; None in silence or for speech that is not in the bank."""
+        """Index of the candidate heard at `t` seconds; None in silence or for speech not in the bank."""
         at = bisect_right(self._starts, t) - 1
         if at < 0 or t >= self.sentences[at].stop:
             return None
@@ -70,7 +71,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class TopK:
-    """How often the heard candidate was first, and among the first ten, of `n` decisions with a known truth."""
+    """How often the heard candidate was first, and in the first ten, of `n` decisions with a truth."""
 
     n: int
     top1: float

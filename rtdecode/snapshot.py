@@ -110,7 +110,8 @@ class Snapshot:
     elapsed_s  session seconds;  published  monotonic seconds when this was written
     decision   newest decision; decided_s  session second at which it was published
     held_s     how long the current top-1 has led;  agrees  of the last 8 decisions, how many had this top-1
-    signal     (T, C) float32, newest seconds of the model's channels in the bundle's unit, band-passed, for display
+    signal     (T, C) float32, newest seconds of the model's channels in the bundle's unit, band-passed, for
+               display
     """
 
     state: State

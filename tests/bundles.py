@@ -43,7 +43,7 @@ def _weights() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _reference(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The model in numpy: the estimate is the mean of this sample and the one before, every STRIDE samples."""
+    """The model in numpy: the mean of this sample and the one before, every STRIDE samples."""
     inverse, to_symbols = _weights()
     x = steps.reshape(-1, steps.shape[-1])
     y = 0.5 * (x + np.vstack([np.zeros_like(x[:1]), x[:-1]])) @ inverse

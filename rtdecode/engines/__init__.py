@@ -80,7 +80,8 @@ def check_golden(session: Session, bundle: Bundle, engine: str) -> float:
         raise BundleError(f"bundle {bundle.path} does not run on its golden input: {problem}") from problem
     if not worst <= PARITY:
         raise BundleError(
-            f"bundle {bundle.path}: engine {engine} differs from the golden output by {worst:.2g}, allowed is {PARITY:g}",
+            f"bundle {bundle.path}: engine {engine} differs from the golden output by {worst:.2g}, "
+            f"allowed is {PARITY:g}",
             hint="export the bundle again, or try --engine torch",
         )
     return worst

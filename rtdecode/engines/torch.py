@@ -1,4 +1,4 @@
-"""The reference engine: the torch module itself, rebuilt from the bundle's weights. Needs the extra [offline]."""
+"""The reference engine: the torch module itself, from the bundle's weights. Needs the extra [offline]."""
 
 import numpy as np
 

@@ -1,8 +1,8 @@
 """What was really heard, and how often the decoder said so.
 
-    recording  0    1    2    3    4    5    6 s
-    sentences       |--- s1 ---|    |-- s2 --|
-    candidates      |c0 |  c1  |    (s2 is not in the bank)
+recording  0    1    2    3    4    5    6 s
+sentences       |--- s1 ---|    |-- s2 --|
+candidates      |c0 |  c1  |    (s2 is not in the bank)
 """
 
 import json
@@ -56,7 +56,13 @@ def test_no_decision_with_a_truth_is_not_a_division_by_zero() -> None:
 
 @pytest.mark.parametrize(
     ("said", "truth", "rate"),
-    [("a fox", "a fox", 0.0), ("a  fox ", "a fox", 0.0), ("", "a fox", 1.0), ("a box", "a fox", 0.2), ("", "", 0.0)],
+    [
+        ("a fox", "a fox", 0.0),
+        ("a  fox ", "a fox", 0.0),
+        ("", "a fox", 1.0),
+        ("a box", "a fox", 0.2),
+        ("", "", 0.0),
+    ],
 )
 def test_cer(said: str, truth: str, rate: float) -> None:
     assert cer(said, truth) == pytest.approx(rate)

@@ -1,0 +1,149 @@
+"""`rtdecode live`: on the screen, or headless: decisions as JSON lines on stdout, words on stderr."""
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rtdecode.commands.interrupted import Interrupted
+from rtdecode.live.config import CoreConfig
+from rtdecode.live.supervisor import CoreStopped, Supervisor
+from rtdecode.snapshot import Snapshot
+
+POLL_S = 0.1  # how soon a signal or the end of --duration is seen
+
+
+def run_headless(
+    *,
+    bundle: Path,
+    stream: str | None = None,
+    stype: str | None = None,
+    engine: str = "onnx",
+    threads: int = 1,
+    wait_s: float | None = 5.0,
+    assume_unit: str = "",
+    duration_s: float | None = None,
+    decisions: int | None = None,
+) -> int:
+    """Decode until the duration, the number of decisions, a signal, or the reader of stdout ends it.
+
+    wait_s      seconds to find the stream at first; None waits for ever
+    duration_s  seconds from the first decision
+
+    Returns 0; 1 when the decoder broke. Raises RtdecodeError for what the user can mend.
+    """
+    config = CoreConfig(str(bundle), stream, stype, engine, threads, wait_s, assume_unit)
+    with Interrupted() as interrupted, Supervisor(config) as core:
+        try:
+            said = _print_decisions(core, interrupted, duration_s, decisions)
+        except KeyboardInterrupt:  # the second Ctrl-C: whoever should read stdout does not
+            _forget_stdout()
+            raise
+        last = core.latest()
+        error = core.error
+    if error:
+        return _broken(error)
+    if last:
+        total = last.health.stages.get("total")
+        times = f"readable to published p50 {total.p50:.2f} ms p99 {total.p99:.2f} ms, " if total else ""
+        _say(f"{said} decisions, {times}runs {last.run}, samples lost {last.health.lost}")
+    return 0
+
+
+def _print_decisions(
+    core: Supervisor, interrupted: Interrupted, duration_s: float | None, decisions: int | None
+) -> int:
+    said, until = 0, float("inf")
+    while not (interrupted.seen or core.ended) and time.monotonic() < until:
+        for message in core.messages(POLL_S):
+            if dropped := message.pop("dropped", 0):
+                _say(f"this reader is too slow: {dropped} lines were left out")
+            if message.pop("kind") != "decision":
+                _tell(message)
+                continue
+            if not said and duration_s is not None:
+                until = time.monotonic() + duration_s
+            try:
+                print(json.dumps(message, ensure_ascii=False), flush=True)
+            except BrokenPipeError:  # `| head` has seen enough
+                _forget_stdout()
+                return said
+            said += 1
+            if said == decisions:
+                return said
+    return said
+
+
+def run_screen(
+    *,
+    bundle: Path,
+    stream: str | None = None,
+    stype: str | None = None,
+    engine: str = "onnx",
+    threads: int = 1,
+    wait_s: float | None = 5.0,
+    assume_unit: str = "",
+) -> int:
+    """Decode on the screen until it is left. Returns and raises as run_headless."""
+    from rtdecode.tui.app import LiveApp
+
+    with Supervisor(CoreConfig(str(bundle), stream, stype, engine, threads, wait_s, assume_unit)) as core:
+        watched = _Watched(core)
+        app = LiveApp(watched)
+        watched.give_up = app.exit
+        app.run()
+        error = core.error
+    return _broken(error) if error else 0
+
+
+class _Watched:
+    """What the screen sees of the core. A stream that cannot be decoded ends it; a broken core stays."""
+
+    def __init__(self, core: Supervisor):
+        self._core = core
+        self.give_up: Callable[[], None] = lambda: None
+
+    def latest(self) -> Snapshot | None:
+        self._core.messages()
+        if self._core.error and not isinstance(self._core.error, CoreStopped):
+            self.give_up()
+        return self._core.latest()
+
+    def stop(self) -> None:
+        """The core outlives the last frame by a moment: run_screen ends it, after asking how it fared."""
+
+
+def _broken(error: Exception) -> int:
+    if not isinstance(error, CoreStopped):
+        raise error
+    print(f"{error.trace}error: {error}", file=sys.stderr)
+    return 1
+
+
+def _tell(message: dict[str, Any]) -> None:
+    """An event, a change of state or the state of health, as one line for people."""
+    if "level" in message:
+        _say(f"{message['level']}: {message['text']}", message["t"])
+    elif "stages" in message:
+        rate = f"{message['rate_hz']:.1f} of {message['nominal_hz']:g} Hz"
+        counts = f"load {100 * message['load']:.0f} %, late {message['late']}, lost {message['lost']}"
+        stages = ", ".join(f"{k} {q['p50']:.2f} / {q['p99']:.2f}" for k, q in message["stages"].items())
+        _say(f"{message['state']}, {rate}, {counts}; p50 / p99 in ms: {stages or 'none yet'}", message["t"])
+    elif "state" in message:
+        run = f", run {message['run']}" if message["run"] else ""
+        _say(message["state"] + run, message["t"])
+
+
+def _say(text: str, t: float | None = None) -> None:
+    with contextlib.suppress(OSError):  # nobody reads stderr: decode on
+        print(f"[{t:8.1f} s] {text}" if t is not None else f"rtdecode: {text}", file=sys.stderr, flush=True)
+
+
+def _forget_stdout() -> None:
+    """Nobody reads stdout any more: keep the interpreter's last flush from complaining."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,56 @@
+"""`rtdecode live` with its screen: the core in a process of its own, the screen in this one."""
+
+import sys
+from pathlib import Path
+
+from rtdecode.errors import RtdecodeError
+from rtdecode.live.config import CoreConfig
+from rtdecode.live.supervisor import CoreStopped, Supervisor
+from rtdecode.snapshot import Snapshot
+from rtdecode.tui.app import LiveApp
+
+
+class _Watched:
+    """The core as the screen sees it: its newest picture; its lines are read so that they do not pile up."""
+
+    def __init__(self, core: Supervisor):
+        self.core = core
+        self.app: LiveApp | None = None
+
+    def latest(self) -> Snapshot | None:
+        self.core.messages(0.0)
+        # What the user can mend ends the screen and is said in one sentence. A fault of the decoder does not:
+        # the screen stays up and shows it.
+        if self.app and self.core.error and not isinstance(self.core.error, CoreStopped):
+            self.app.exit()
+        return self.core.latest()
+
+    def stop(self) -> None:
+        self.core.stop()
+
+
+def run_screen(
+    *,
+    bundle: Path,
+    stream: str | None = None,
+    stype: str | None = None,
+    engine: str = "onnx",
+    threads: int = 1,
+    wait_s: float | None = None,
+    assume_unit: str = "",
+) -> int:
+    """Show the decoder until the user quits. Raises RtdecodeError for what the user can mend.
+
+    wait_s  seconds to find the stream at first; None: the screen waits and lists what it finds
+    """
+    if not sys.stdout.isatty():
+        raise RtdecodeError("stdout is not a terminal", hint="--headless prints decisions as JSON lines")
+    core = Supervisor(CoreConfig(str(bundle), stream, stype, engine, threads, wait_s, assume_unit))
+    with core:
+        watched = _Watched(core)
+        watched.app = LiveApp(watched)
+        watched.app.run()
+        error = core.error
+    if error and not isinstance(error, CoreStopped):
+        raise error
+    return int(error is not None)

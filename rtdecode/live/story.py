@@ -1,0 +1,75 @@
+"""What happened so far, as the screen tells it: events, text by lines, how long the first rank has led.
+
+Pure; session seconds are given. Bounded, however long the session.
+"""
+
+import dataclasses
+from collections import deque
+
+from rtdecode.snapshot import Event, TextLine
+from rtdecode.types import Decision
+
+EVENTS, LINES, LINE_CHARS = 40, 50, 72
+RECENT = 8  # decisions of which `agrees` counts
+TEXT_TAIL = 200  # characters of committed text that travel with every picture and line
+
+
+def trimmed(decision: Decision) -> Decision:
+    """The decision with only the tail of its committed text, which otherwise grows for hours."""
+    if decision.text is None or len(decision.text.committed) <= TEXT_TAIL:
+        return decision
+    text = dataclasses.replace(decision.text, committed=decision.text.committed[-TEXT_TAIL:])
+    return dataclasses.replace(decision, text=text)
+
+
+class Story:
+    """Collects decisions and events."""
+
+    def __init__(self) -> None:
+        self.events: deque[Event] = deque(maxlen=EVENTS)
+        self.event_count = 0
+        self.text: deque[TextLine] = deque(maxlen=LINES)
+        self.tentative = ""
+        self.decision: Decision | None = None
+        self.decided_s = 0.0
+        self._leaders: deque[str] = deque(maxlen=RECENT)
+        self._led_since = 0.0
+        self._new_line = True
+
+    def event(self, t: float, level: str, text: str) -> Event:
+        event = Event(round(t, 3), level, text)
+        self.events.append(event)
+        self.event_count += 1
+        return event
+
+    def new_run(self) -> None:
+        """What was said stays; what was under way is over."""
+        self._leaders.clear()
+        self._new_line = True
+        self.tentative = ""
+
+    def decided(self, decision: Decision, t: float) -> None:
+        self.decision, self.decided_s = trimmed(decision), t
+        if decision.retrieved and decision.retrieved.hits:
+            leader = decision.retrieved.hits[0].id
+            if not self._leaders or self._leaders[-1] != leader:
+                self._led_since = t
+            self._leaders.append(leader)
+        if decision.text:
+            self.tentative = decision.text.tentative
+            if decision.text.delta:
+                self._say(decision.text.delta, t)
+
+    def held_s(self, t: float) -> float:
+        return t - self._led_since if self._leaders else 0.0
+
+    @property
+    def agrees(self) -> int:
+        return sum(leader == self._leaders[-1] for leader in self._leaders) if self._leaders else 0
+
+    def _say(self, delta: str, t: float) -> None:
+        if self._new_line or not self.text or len(self.text[-1].text) + len(delta) > LINE_CHARS:
+            self.text.append(TextLine(round(t, 3), delta))
+        else:
+            self.text[-1] = dataclasses.replace(self.text[-1], text=self.text[-1].text + delta)
+        self._new_line = False

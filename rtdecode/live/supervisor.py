@@ -1,0 +1,147 @@
+"""The parent's side of the decoder: start the core process, read what it says, stop it.
+
+Used by the screen and by headless runs alike. Draws and prints nothing.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from typing import Any
+
+import rtdecode.errors
+from rtdecode.errors import ContractError, RtdecodeError
+from rtdecode.live.config import CoreConfig
+from rtdecode.live.launch import core_main
+from rtdecode.live.lines import LineReader
+from rtdecode.live.slot import Slot
+from rtdecode.snapshot import Snapshot, decode
+
+# Room for the signal of 6000 channels. Pages that are never written cost nothing.
+PICTURE_BYTES = 32 << 20
+
+
+class CoreStopped(RtdecodeError):
+    """The decoder ended by a fault of its own. `trace`: where, for a bug report."""
+
+    def __init__(self, message: str, trace: str = ""):
+        super().__init__(f"the decoder stopped: {message}", hint="a fault of rtdecode, please report it")
+        self.trace = trace
+
+
+class Supervisor:
+    """One core process.
+
+        with Supervisor(CoreConfig(bundle, "EEG")) as core:
+            while core.alive:
+                for message in core.messages(0.1): ...
+                snapshot = core.latest()
+
+    error  why the core ended, once `messages` has met it; None while all is well or after `stop`
+    """
+
+    def __init__(self, config: CoreConfig):
+        self.config = config
+        self.error: RtdecodeError | None = None
+        self._process: Any = None
+        self._slot: Slot | None = None
+        self._reader: LineReader | None = None
+        self._seen = b""
+        self._snapshot: Snapshot | None = None
+
+    def start(self) -> None:
+        """Spawn the core; returns at once. What goes wrong there comes as `error`."""
+        self._slot = Slot(PICTURE_BYTES)
+        context = multiprocessing.get_context("spawn")
+        self._receiving, sending = context.Pipe(duplex=False)
+        arguments = (self.config, self._slot.name, sending, os.getpid())
+        self._process = context.Process(target=core_main, args=arguments, name="rtdecode-core", daemon=True)
+        # Ctrl-C while the child imports would end it with a traceback: it inherits this, then ignores it.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        sending.close()
+        self._reader = LineReader(self._receiving.fileno())
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.is_alive()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come from `messages`."""
+        return self._reader is None or self._reader.closed
+
+    def messages(self, timeout_s: float = 0.0) -> list[dict[str, Any]]:
+        """What the core said since the last call, waiting up to `timeout_s` for the first.
+
+        Each has a "kind": decision, event, state, health or error. Fetch them also when only the pictures
+        matter: an error ends up in `error` here.
+        """
+        if self._reader is None:
+            return []
+        lines = self._reader.read(timeout_s)
+        for line in lines:
+            if line.get("kind") == "error":
+                self.error = _rebuilt(line)
+        if self._reader.closed and self.error is None and self._process:
+            self._process.join(1.0)
+            if self._process.exitcode not in (0, None):
+                self.error = CoreStopped(f"its process ended with exit code {self._process.exitcode}")
+        return lines
+
+    def latest(self) -> Snapshot | None:
+        """The newest picture; None before the first."""
+        data = self._slot.read() if self._slot else None
+        if data is not None and data is not self._seen:
+            self._seen, self._snapshot = data, decode(data)
+        return self._snapshot
+
+    def stop(self, timeout_s: float = 1.5) -> None:
+        """End the core, politely then firmly, and free what was shared. May be called twice."""
+        if self._process is not None:
+            if self._process.is_alive():
+                self._process.terminate()
+                self._process.join(timeout_s)
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
+            self._process.close()
+            self._process = None
+            self._receiving.close()
+            self._reader = None
+        if self._slot is not None:
+            self._slot.close()
+            self._slot = None
+
+    def __enter__(self) -> "Supervisor":
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _rebuilt(line: dict[str, Any]) -> RtdecodeError:
+    """The error the core met, as the class it was there."""
+    kind = getattr(rtdecode.errors, str(line.get("type")), None) if line.get("type") else None
+    if kind is ContractError:
+        return ContractError(
+            line["message"], problems=tuple(line.get("problems", ())), hint=line.get("hint", "")
+        )
+    if isinstance(kind, type) and issubclass(kind, RtdecodeError):
+        with contextlib.suppress(TypeError):
+            return kind(line["message"], hint=line.get("hint", ""))
+    if line.get("type"):
+        return RtdecodeError(line["message"], hint=line.get("hint", ""))
+    return CoreStopped(line["message"], line.get("trace", ""))

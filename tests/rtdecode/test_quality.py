@@ -1,0 +1,79 @@
+"""Bad channels are seen within a second, and what is no number never reaches a filter."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rtdecode.quality import FLAT, NOISY, RAILED, USED, Repair, channel_states
+
+LABELS = ("Fz", "Cz", "Pz", "Oz")
+
+
+def glyphs(raw: np.ndarray) -> str:
+    centred = raw - np.median(raw, axis=0)
+    return "".join(state.glyph for state in channel_states(raw, centred, LABELS, np.full(4, 10.0)))
+
+
+def test_each_fault_has_its_sign() -> None:
+    raw = np.random.default_rng(0).normal(500, 10, (250, 4))
+    assert glyphs(raw) == USED * 4
+    raw[:, 0] = 7.0
+    raw[:, 1] = np.clip(40 * (raw[:, 1] - 500), -200, 200)
+    raw[:, 2] *= 30
+    assert glyphs(raw) == FLAT + RAILED + NOISY + USED
+
+
+def test_rms_is_in_the_unit_of_the_filtered_signal() -> None:
+    wave = 30 * np.sin(np.arange(250) * 2 * np.pi / 25)[:, None] * np.ones(4)
+    states = channel_states(wave + 1e4, wave, LABELS, np.full(4, 10.0))
+    assert states[0].label == "Fz"
+    assert states[0].rms == pytest.approx(30 / np.sqrt(2), rel=1e-3)
+
+
+def test_before_the_first_sample_nothing_is_wrong() -> None:
+    empty = np.zeros((0, 4))
+    assert [s.glyph for s in channel_states(empty, empty, LABELS, np.ones(4))] == [USED] * 4
+
+
+def spoilt() -> np.ndarray:
+    data = np.random.default_rng(1).normal(size=(60, 4)).astype(np.float32)
+    data[:5, 0] = np.nan
+    data[20:30, 1] = np.inf
+    data[40:45, 3] = -np.inf
+    return data
+
+
+def test_the_last_good_value_stands_in() -> None:
+    data = spoilt()
+    fixed, mask = Repair(4, np.array([0, 1])).push(data)
+    assert np.isfinite(fixed).all()
+    assert (fixed[:5, 0] == data[5, 0]).all()
+    assert (fixed[20:30, 1] == data[19, 1]).all()
+    np.testing.assert_array_equal(fixed[np.isfinite(data)], data[np.isfinite(data)])
+    assert mask is not None
+    assert mask[:, 0].sum() == 5
+    assert mask[:, 1].sum() == 10
+
+
+def test_channels_that_do_not_matter_are_not_reported() -> None:
+    fixed, mask = Repair(4, np.array([2])).push(spoilt())
+    assert mask is None
+    assert np.isfinite(fixed).all()
+
+
+def test_good_samples_are_not_copied() -> None:
+    data = np.ones((5, 4), np.float32)
+    assert Repair(4, np.arange(4)).push(data)[0] is data
+
+
+@settings(max_examples=50, deadline=None)
+@given(sizes=st.lists(st.integers(0, 30), max_size=10))
+def test_pieces_equal_whole_after_a_good_start(sizes: list[int]) -> None:
+    data = spoilt()[5:]
+    whole, _ = Repair(4, np.arange(4)).push(data)
+    repair, parts, at = Repair(4, np.arange(4)), [], 0
+    for size in [*sizes, len(data)]:
+        parts.append(repair.push(data[at : at + size])[0])
+        at += len(parts[-1])
+    np.testing.assert_array_equal(np.concatenate(parts), whole)

@@ -1,0 +1,76 @@
+"""`rtdecode streams`, and the choice of a stream: one is taken, none or several are refused in words."""
+
+from pathlib import Path
+
+import pytest
+
+from rtdecode.commands.streams import table, verdict
+from rtdecode.contract import Contract
+from rtdecode.errors import StreamError
+from rtdecode.sources.lsl import Found, Wanted, select
+from rtdecode.types import StreamInfo
+from tests.bundles import LABELS, make_bundle
+from tests.processes import outlet, running, unique_name
+
+
+def found(*names: str, stype: str = "EEG", dtype: str = "float32") -> list[Found]:
+    return [
+        Found(StreamInfo(name, stype, (), (), 250.0, f"id-{k}", f"uid-{k}", "lab-pc", dtype), None)
+        for k, name in enumerate(names)
+    ]
+
+
+def test_by_name_by_type_by_neither() -> None:
+    streams = found("a", "b") + found("m", stype="Markers", dtype="string")
+    assert select(streams, Wanted("b")) is streams[1]
+    assert select(streams, Wanted(stype="Markers", name="m")) is streams[2]
+    assert select(streams[1:], Wanted()) is streams[1]
+    assert select(streams[1:], Wanted(stype="EEG")) is streams[1]
+
+
+def test_none_lists_what_is_there() -> None:
+    with pytest.raises(StreamError, match=r"no stream named 'c' \(found: a \(EEG\), b \(EEG\)\)"):
+        select(found("a", "b"), Wanted("c"))
+    with pytest.raises(StreamError, match="no streams found at all"):
+        select([], Wanted("c"))
+
+
+def test_two_of_one_name_are_refused_with_both_listed() -> None:
+    streams = found("a", "a")
+    with pytest.raises(StreamError, match=r"2 streams named 'a': .*id-0 on lab-pc; .*id-1 on lab-pc"):
+        select(streams, Wanted("a"))
+    assert select(streams, Wanted("a"), source_id="id-1") is streams[1]
+
+
+def test_verdicts_in_words() -> None:
+    contract = Contract(("Fz", "Cz"), "microvolts", 250.0)
+    good = StreamInfo("a", "EEG", ("Cz", "X", "Fz"), ("uV",) * 3, 250.0)
+    assert verdict(contract, good) == ["a: fits, 2 of 2 channels by name, 1 not needed"]
+    bad = StreamInfo("b", "EEG", ("Cz",), ("",), 500.0)
+    assert verdict(contract, bad) == [
+        "b: does not fit",
+        "  - rate is 500 Hz, the bundle needs 250 Hz",
+        "  - 1 of 2 channels matched by name, missing: Fz",
+        "  - no unit is stated for Cz, the bundle needs microvolts",
+    ]
+
+
+def test_columns_are_aligned() -> None:
+    assert table([("a", "b"), ("long", "c")]) == ["a     b", "long  c"]
+
+
+@pytest.mark.live
+def test_the_command_lists_and_compares(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "b")
+    one, two = unique_name(), unique_name()
+    with outlet(tmp_path, one), outlet(tmp_path, two, labels=LABELS[:5], unit=""):
+        command = ["-m", "rtdecode", "streams", "--wait", "1", "--bundle", "b"]
+        with running(command, tmp_path) as child:
+            assert child.end() == 0, child.err
+    text = "\n".join(child.out)
+    assert f"{one}: fits, 8 of 8 channels by name, 0 not needed" in text
+    assert f"{two}: does not fit" in text
+    assert "5 of 8 channels matched by name, missing: C4, T7, T8" in text
+    assert "no unit is stated for Fz and 4 more" in text
+    row = next(line for line in child.out if line.startswith(one))
+    assert all(word in row for word in ("EEG", "8", "128 Hz", "microvolts", "test-outlet"))
