@@ -25,8 +25,8 @@ import numpy as np
 from offline.simulate import text as texts
 from offline.simulate.forward import RMS_UV_AT_GAIN_ONE, montage
 from offline.simulate.session import Placement, Stimulus, SubjectModel, arrange, make_stimuli, make_subject
-from offline.xdf_writer import XdfWriter
 from rtdecode.errors import StudyError
+from rtdecode.xdf_writer import XdfWriter
 
 SCHEMA = 1
 RUN_MINUTES = 10.0  # a training recording is at most this long

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import pyxdf
 
-from offline.xdf_writer import XdfWriter
+from rtdecode.xdf_writer import XdfWriter
 
 
 @pytest.mark.parametrize("count", [1, 2, 255, 256, 257, 2000])

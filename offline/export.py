@@ -1,0 +1,170 @@
+"""A checkpoint becomes a bundle: folded weights, ONNX step graph, bank, golden output, held-out scores.
+
+The bundle is written beside its destination and moved there whole. Knows nothing of training; the scores come
+from `offline.evaluate`, which runs the live engine on the finished bundle.
+"""
+
+import dataclasses
+import logging
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+import models
+from offline.bank import make_bank
+from offline.checkpoint import Checkpoint, load_checkpoint, untrained
+from offline.config import Config
+from offline.data import Source, prepare_recording
+from offline.evaluate import evaluate, fit_sharpness
+from offline.study import Study
+from rtdecode.bundle import SCHEMA, Bundle, BundleSpec, ModelSpec, Training, load_bundle, seal, write_bank
+from rtdecode.engines import open_session
+from rtdecode.errors import BundleError, StudyError
+from rtdecode.retrieve import RetrievalSpec
+from rtdecode.transcribe import TextSpec
+
+log = logging.getLogger(__name__)
+
+GOLDEN_STEPS = 24
+OPSET = 18
+
+
+class StepGraph(nn.Module):
+    """The exported signature: x (1, size, C) and state_0.. -> the heads' outputs, then next_0.. ."""
+
+    def __init__(self, model: models.DecoderNet):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        out, following = self.model.step(x, list(states))
+        return (*(out[name] for name in self.model.outputs), *following)
+
+
+def export_onnx(model: models.DecoderNet, size: int, path: Path) -> None:
+    """Write the step graph of a folded model, all weights inside the file."""
+    states = model.initial_state(1)
+    count = len(states)
+    # The exporter names every optional library it does not find; nobody can act on that.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # exporter's deprecation notices about itself
+        program = torch.onnx.export(
+            StepGraph(model).eval(),
+            (torch.zeros(1, size, model.config.n_channels), *states),
+            dynamo=True,
+            opset_version=OPSET,
+            optimize=True,
+            verbose=False,
+            input_names=["x", *(f"state_{i}" for i in range(count))],
+            output_names=[*model.outputs, *(f"next_{i}" for i in range(count))],
+        )
+        assert program is not None
+        program.save(str(path), external_data=False)
+
+
+@torch.no_grad()
+def golden(model: models.DecoderNet, x: np.ndarray) -> dict[str, np.ndarray]:
+    """x (steps, size, C) and the outputs of the torch reference when fed step by step from reset."""
+    state, parts = model.initial_state(1), []
+    for piece in x:
+        out, state = model.step(torch.from_numpy(piece)[None], state)
+        parts.append(out)
+    return {"x": x, **{name: torch.cat([p[name][0] for p in parts]).numpy() for name in model.outputs}}
+
+
+def export(
+    checkpoint: str | Path, study: Study, out: str | Path, *, subject: str | None = None, score: bool = True
+) -> Bundle:
+    """Make the bundle of one subject (default: the first), its bank being that subject's held-out recordings.
+
+    score  evaluate on the test recordings and store the scores.
+    Raises BundleError when `out` exists or ONNX Runtime disagrees with torch, StudyError when the study does
+    not fit.
+    """
+    out, trained = Path(out), load_checkpoint(Path(checkpoint))
+    source = trained.source
+    if out.exists():
+        raise BundleError(f"{out} exists", hint="choose another directory or remove it")
+    subject = source.subjects[0] if subject is None else subject
+    if subject not in source.subjects:
+        raise StudyError(f"the model was not trained on subject {subject!r}: {', '.join(source.subjects)}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        bundle = _write(work, trained, study, subject, score)
+        work.chmod(0o755)  # mkdtemp makes it private, safetensors its files too
+        for file in work.iterdir():
+            file.chmod(0o644)
+        work.rename(out)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    return dataclasses.replace(bundle, path=out)
+
+
+def _write(work: Path, trained: Checkpoint, study: Study, subject: str, score: bool) -> Bundle:
+    source, config = trained.source, trained.config
+    row = source.subjects.index(subject)
+    valid, test = study.select("valid", subject), study.select("test", subject)
+    if not test:
+        raise StudyError(f"study {study.name!r} has no test recording of subject {subject}")
+    model = trained.model.folded(row)
+    export_onnx(model, config.hop_samples, work / "model.onnx")
+    # deterministic but unlike the training seed: what the network says before it has learned anything
+    export_onnx(untrained(config, source).folded(row), config.hop_samples, work / "control.onnx")
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, work / "weights.safetensors")
+    sample = prepare_recording((valid or test)[0], study, source, config).x
+    steps = sample[: GOLDEN_STEPS * config.hop_samples].reshape(GOLDEN_STEPS, config.hop_samples, -1)
+    arrays = golden(model, np.ascontiguousarray(steps))
+    np.savez(work / "golden.npz", allow_pickle=False, **arrays)
+    if config.output.retrieval:
+        write_bank(work, make_bank(study, test + valid, source, config))
+        save_file({k: v[row].contiguous() for k, v in trained.ridge.items()}, work / "ridge.safetensors")
+    spec = _spec(config, source, models.describe(model), subject, row, trained.step)
+    seal(work, spec)
+    bundle = load_bundle(work)
+    open_session(bundle, "onnx")  # refuses when ONNX Runtime and torch disagree
+    if spec.retrieval is not None and valid:
+        sharpness = fit_sharpness(bundle, valid)
+        spec = dataclasses.replace(spec, retrieval=dataclasses.replace(spec.retrieval, sharpness=sharpness))
+        seal(work, spec)
+        bundle = load_bundle(work)
+    if score:
+        report = evaluate(bundle, study, subject=subject)
+        spec = dataclasses.replace(spec, training=dataclasses.replace(spec.training, scores=report.scores))
+        seal(work, spec)
+        bundle = load_bundle(work)
+    return bundle
+
+
+def _spec(config: Config, source: Source, shape: dict, subject: str, row: int, steps: int) -> BundleSpec:
+    simulated = source.times_real is not None
+    kind = (
+        f"simulated listener, {source.times_real:g} x the response in real EEG"
+        if simulated
+        else "real recordings"
+    )
+    note = (
+        f"{kind}; {len(source.subjects)} subjects, {source.hours:.2f} h, "
+        f"{source.train_sentences} different training sentences, none of them in the bank; {steps} updates"
+    )
+    retrieval = None
+    if config.output.retrieval:
+        retrieval = RetrievalSpec(config.window_frames, config.delay_frames, "search", 20.0)
+    return BundleSpec(
+        SCHEMA,
+        config.name,
+        source.contract(),
+        source.preprocess(config, row),
+        ModelSpec("step", config.hop_samples, config.hop_samples, config.model.stride, shape),
+        retrieval,
+        TextSpec(source.symbols) if config.output.text else None,
+        Training(source.study, subject, round(source.hours, 4), note, source.licence, source.times_real),
+    )

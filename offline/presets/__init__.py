@@ -1,0 +1,1 @@
+"""Training configurations by name; `offline.config.load_config` reads them."""
