@@ -1,4 +1,4 @@
-"""The command line of everything that needs no live stream: `offline simulate | cut | train | export | evaluate`.
+"""The command line without a live stream: `offline simulate | cut | train | export | evaluate`.
 
 Parses and hands over. Results on stdout, progress on stderr; each command imports what it needs.
 """
@@ -99,6 +99,8 @@ def _run(options: argparse.Namespace) -> int:
     try:
         return commands[options.command](options)
     except ModuleNotFoundError as missing:
+        if str(missing.name).split(".")[0] in ("rtdecode", "offline", "models"):
+            raise  # ours: not the user's to install
         raise MissingExtra(str(missing.name), "offline") from missing
 
 

@@ -1,6 +1,6 @@
 """A live replay through LSL decides what an offline evaluation decides: on real EEG, and on the shipped demo.
 
-Why it matters: every score in this project is computed offline. It speaks of the live decoder only because of this.
+Why it matters: every score here is computed offline. It speaks of the live decoder only because of this.
 """
 
 import json
