@@ -151,8 +151,9 @@ def _spec(config: Config, source: Source, shape: dict, subject: str, row: int, s
         if simulated
         else "real recordings"
     )
+    listeners = "1 subject" if len(source.subjects) == 1 else f"{len(source.subjects)} subjects"
     note = (
-        f"{kind}; {len(source.subjects)} subjects, {source.hours:.2f} h, "
+        f"{kind}; {listeners}, {source.hours:.2f} h, "
         f"{source.train_sentences} different training sentences, none of them in the bank; {steps} updates"
     )
     retrieval = None

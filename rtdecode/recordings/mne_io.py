@@ -4,8 +4,11 @@ MNE gives volts and tesla; electrodes come back in microvolts and magnetic senso
 streams state them. Stimulus channels are left out, annotations become markers.
 """
 
+import logging
 import warnings
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,11 @@ def read_mne(path: Path) -> Recording:
     except ImportError as problem:
         raise MissingExtra(f"MNE-Python (reads {path.suffix} recordings)", "mne") from problem
 
-    with warnings.catch_warnings(record=True) as warned, mne.utils.use_log_level("WARNING"):
+    with (
+        warnings.catch_warnings(record=True) as warned,
+        mne.utils.use_log_level("WARNING"),  # any quieter, and MNE would not raise its warnings either
+        _unheard(mne.utils.logger),
+    ):
         warnings.simplefilter("always")
         raw = mne.io.read_raw(path, preload=False)
         types = raw.get_channel_types()
@@ -80,6 +87,17 @@ def _markers(raw: Any) -> tuple[Marker, ...]:
         for onset, text in zip(notes.onset, notes.description, strict=True)
     )
     return tuple(sorted(found, key=lambda marker: marker.t))
+
+
+@contextmanager
+def _unheard(logger: logging.Logger) -> Iterator[None]:
+    """A logger without a voice: MNE says each warning twice, once to stdout, which belongs to results."""
+    handlers, propagate = logger.handlers[:], logger.propagate
+    logger.handlers, logger.propagate = [logging.NullHandler()], False
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = handlers, propagate
 
 
 def _matters(warning: warnings.WarningMessage) -> bool:

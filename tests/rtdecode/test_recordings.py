@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from offline.xdf_writer import XdfWriter
 from rtdecode.engine import Engine
 from rtdecode.engines import open_session
 from rtdecode.errors import MissingExtra, RecordingError
 from rtdecode.recordings import Recording, decode, pieces, read
+from rtdecode.xdf_writer import XdfWriter
 from tests.bundles import LABELS, SFREQ, make_bundle, planted
 
 RNG = np.random.default_rng(3)

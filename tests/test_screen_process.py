@@ -1,0 +1,120 @@
+"""The screen as a user has it: a real process in a real pseudo-terminal, decoding a real stream.
+
+Why it matters: a killed terminal must not leave a decoder behind that holds the amplifier's stream.
+"""
+
+import fcntl
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.bundles import make_bundle
+from tests.processes import LSL_CONFIG, ROOT, outlet, unique_name
+
+pytestmark = pytest.mark.live
+DEADLINE_S = 30.0
+
+
+class Terminal:
+    """A child process in a pseudo-terminal of 120 x 36."""
+
+    def __init__(self, arguments: list[str], folder: Path):
+        self.master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
+        config = folder / "lsl_api.cfg"
+        config.write_text(LSL_CONFIG)
+        env = {**os.environ, "LSLAPICFG": str(config), "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "rtdecode", *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            cwd=folder,
+            env=env,
+        )
+        os.close(slave)
+        self.seen = ""
+
+    def read_until(self, words: str) -> None:
+        """Read what is drawn until `words` were drawn; AssertionError after the deadline."""
+        start, deadline = len(self.seen), time.monotonic() + DEADLINE_S
+        while words not in self.seen[start:]:
+            ready, _, _ = select.select([self.master], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"{words!r} was not drawn; last: {self.seen[-300:]!r}"
+            self.seen += os.read(self.master, 65536).decode(errors="replace")
+
+    def drain_until_end(self) -> int:
+        """Read on so that the child is never held up, until it ends; its exit code."""
+        deadline = time.monotonic() + DEADLINE_S
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, "the screen did not end"
+            if select.select([self.master], [], [], 0.05)[0]:
+                try:
+                    self.seen += os.read(self.master, 65536).decode(errors="replace")
+                except OSError:  # the other end is closed
+                    break
+        return self.process.wait(DEADLINE_S)
+
+
+@contextmanager
+def screen(folder: Path, *arguments: str) -> Iterator[Terminal]:
+    terminal = Terminal(["live", *arguments], folder)
+    try:
+        yield terminal
+    finally:
+        if terminal.process.poll() is None:
+            terminal.process.kill()
+        terminal.process.wait()
+        os.close(terminal.master)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("screen") / "tiny").path
+
+
+@pytest.mark.parametrize("end", ["quit", "kill"])
+def test_no_process_stays_behind(bundle: Path, tmp_path: Path, end: str) -> None:
+    name = unique_name()
+    with outlet(tmp_path, name), screen(tmp_path, "--bundle", str(bundle), "--stream", name) as terminal:
+        terminal.read_until("LIVE")
+        children = psutil.Process(terminal.process.pid).children(recursive=True)
+        assert any("spawn_main" in " ".join(child.cmdline()) for child in children)
+        if end == "quit":
+            os.write(terminal.master, b"q")
+            assert terminal.drain_until_end() == 0
+        else:
+            terminal.process.send_signal(signal.SIGKILL)
+        _, alive = psutil.wait_procs(children, timeout=2.0)
+        assert not alive
+
+
+def test_a_stream_that_does_not_fit_ends_in_one_sentence(bundle: Path, tmp_path: Path) -> None:
+    name = unique_name()
+    arguments = ("--bundle", str(bundle), "--stream", name)
+    with outlet(tmp_path, name, sfreq=100.0), screen(tmp_path, *arguments) as terminal:
+        assert terminal.drain_until_end() == 2
+    last = terminal.seen.split("\x1b[?1049l")[-1]
+    assert "rate is 100 Hz, the bundle needs 128 Hz" in last
+    assert "Traceback" not in terminal.seen
+
+
+def test_without_a_terminal_the_way_out_is_named(bundle: Path) -> None:
+    command = [sys.executable, "-m", "rtdecode", "live", "--bundle", str(bundle), "--stream", "x"]
+    found = subprocess.run(
+        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=ROOT, timeout=60
+    )
+    assert found.returncode == 2
+    assert "--headless" in found.stderr
