@@ -1,5 +1,6 @@
 # make demo   set up the live decoder alone (no torch) and run the main job
 # make test   set up everything and run all checks
+# make bench  latency, throughput and drawing, beside alternatives
 PYTHON ?= python3
 LIVE   := .venv-live
 DEV    := .venv
@@ -36,6 +37,11 @@ $(DEV)/done: pyproject.toml
 	@$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	@$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
+
+# Ratios beside the alternatives, in one run; not a test. mne-lsl is compared with when it is installed.
+bench: $(DEV)/done
+	$(DEV)/bin/rtdecode bench $(ARGS)
+	$(DEV)/bin/python benchmarks/screen.py
 
 clean:
 	rm -rf $(LIVE) $(DEV)

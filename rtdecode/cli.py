@@ -1,7 +1,7 @@
-"""The command line: `rtdecode live | replay | streams | demo`. Parses and hands over."""
+"""The command line: what there is to say, parsed and handed over. Each command imports what it needs."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rtdecode import __version__
@@ -15,103 +15,241 @@ def main(argv: Sequence[str] | None = None) -> int:
     return answer(lambda: _run(_parser().parse(argv)))
 
 
+def _run(options: argparse.Namespace) -> int:
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
 def _parser() -> Parser:
     parser = Parser(prog="rtdecode", description="A streaming, real-time brain decoder in the terminal.")
     parser.add_argument("--version", action="version", version=f"rtdecode {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    live = commands.add_parser("live", help="decode a stream, on the screen or as JSON lines")
-    _stream_options(live)
-    live.add_argument("--bundle", type=Path, required=True, help="directory written by `offline export`")
-    live.add_argument(
-        "--headless", action="store_true", help="no screen: one JSON object per decision on stdout"
-    )
-    live.add_argument("--duration", type=positive, metavar="S", help="headless: stop after this many seconds")
-    live.add_argument("--decisions", type=int, metavar="N", help="headless: stop after this many decisions")
-    live.add_argument("--engine", default="onnx", help="onnx (default) or torch (the reference)")
-    live.add_argument("--threads", type=int, default=1, help="threads of the engine (default 1)")
-    live.add_argument("--assume-unit", default="", metavar="UNIT", help="unit of channels that state none")
-
-    replay = commands.add_parser("replay", help="a recording as a live LSL stream, original timing")
-    replay.add_argument(
-        "file", type=Path, help="FIF, EDF, BDF, BrainVision, CTF, KIT, XDF, or the cocktail .mat"
-    )
-    replay.add_argument("--stream", default="EEG", help="name of the LSL stream (default EEG)")
-    replay.add_argument("--select", metavar="NAME", help="which stream of an XDF file, by name or type")
-    replay.add_argument("--speed", default="1", help="0.5, 1, 4 … or max (default 1)")
-    replay.add_argument("--loop", action="store_true", help="start again at the end, without a gap")
-    replay.add_argument(
-        "--no-wait", action="store_true", help="do not wait for a listener before the first sample"
-    )
-
-    streams = commands.add_parser("streams", help="what is on the network, and whether a bundle fits it")
-    streams.add_argument("--bundle", type=Path, help="compare every stream with this bundle")
-    streams.add_argument(
-        "--wait", type=positive, default=2.0, metavar="S", help="seconds to listen (default 2)"
-    )
-    streams.add_argument("--assume-unit", default="", metavar="UNIT", help="unit of channels that state none")
-
-    demo = commands.add_parser("demo", help="replay the shipped recording and decode it live")
-    demo.add_argument(
-        "--recordings", type=Path, default=Path("recordings"), help="folder with demo.xdf and demo/"
-    )
-    demo.add_argument(
-        "--headless", action="store_true", help="no screen: 20 s, then a summary (default without a terminal)"
-    )
-    demo.add_argument(
-        "--duration", type=positive, default=20.0, metavar="S", help="headless: seconds (default 20)"
-    )
-    demo.add_argument("--since", type=float, metavar="EPOCH", help=argparse.SUPPRESS)
+    for add in (_add_live, _add_replay, _add_streams, _add_record, _add_review, _add_bridge, _add_doctor,
+                _add_bench, _add_demo):  # fmt: skip
+        add(commands)
     return parser
 
 
-def _stream_options(parser: argparse.ArgumentParser) -> None:
+Commands = argparse._SubParsersAction
+
+
+def _which_stream(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stream", metavar="NAME", help="name of the LSL stream")
     parser.add_argument("--type", metavar="TYPE", help="type of the LSL stream, when the name is not known")
     parser.add_argument(
         "--wait",
         type=positive,
         metavar="S",
-        help="seconds to look for it (headless 5 unless given; the screen waits and lists what it finds)",
+        help="seconds to look for it (5 unless given; the screen waits and lists what it finds)",
     )
 
 
-def _run(options: argparse.Namespace) -> int:
-    # Each command imports what it needs: `rtdecode --help` loads neither liblsl nor the screen.
-    if options.command == "live":
-        common = {
-            "stream": options.stream,
-            "stype": options.type,
-            "bundle": options.bundle,
-            "engine": options.engine,
-            "threads": options.threads,
-            "assume_unit": options.assume_unit,
-        }
-        if options.headless:
-            from rtdecode.commands.live import run_headless
+def _add_live(commands: Commands) -> None:
+    live = commands.add_parser("live", help="decode a stream, on the screen or as JSON lines")
+    _which_stream(live)
+    live.add_argument("--source-id", metavar="ID", help="source_id of the stream, when names are not enough")
+    live.add_argument("--where", metavar="PREDICATE", help="e.g. \"name='EEG' and type='EEG'\"")
+    live.add_argument("--bundle", type=Path, required=True, help="directory written by `offline export`")
+    live.add_argument("--headless", action="store_true", help="no screen: JSON lines on stdout")
+    live.add_argument("--duration", type=positive, metavar="S", help="headless: stop after so many seconds")
+    live.add_argument("--decisions", type=int, metavar="N", help="headless: stop after so many decisions")
+    live.add_argument("--engine", default="onnx", help="onnx (default) or torch (the reference)")
+    live.add_argument("--threads", type=int, default=1, help="threads of the engine (default 1)")
+    live.add_argument("--assume-unit", default="", metavar="UNIT", help="unit of channels that state none")
+    live.add_argument("--bad", choices=("keep", "mask"), default="keep", help="flat, railed, noisy channels")
+    live.add_argument(
+        "--policy",
+        choices=("latest", "every"),
+        default="latest",
+        help="when behind: rank the newest hop only, or every hop however late",
+    )
+    live.add_argument("--markers", default="", metavar="NAME", help="a marker stream to show and log")
+    live.add_argument("--record", type=Path, metavar="DIR", help="write a session log")
+    live.add_argument("--outlets", default="", metavar="PREFIX", help="publish the results as LSL streams")
+    live.set_defaults(run=_live)
 
-            wait_s = HEADLESS_WAIT_S if options.wait is None else options.wait
-            return run_headless(
-                **common, wait_s=wait_s, duration_s=options.duration, decisions=options.decisions
-            )
-        from rtdecode.commands.screen import run_screen
 
-        return run_screen(**common, wait_s=options.wait)
-    if options.command == "replay":
-        from rtdecode.commands.replay import run_replay
+def _live(options: argparse.Namespace) -> int:
+    from rtdecode.live.config import CoreConfig
 
-        return run_replay(
-            options.file,
-            name=options.stream,
-            select=options.select,
-            speed=options.speed,
-            loop=options.loop,
-            wait=not options.no_wait,
+    config = CoreConfig(
+        str(options.bundle),
+        options.stream,
+        options.type,
+        options.engine,
+        options.threads,
+        wait_s=HEADLESS_WAIT_S if options.wait is None and options.headless else options.wait,
+        assume_unit=options.assume_unit,
+        outlets=options.outlets,
+        source_id=options.source_id,
+        where=options.where,
+        bad=options.bad,
+        policy=options.policy,
+        markers=options.markers,
+    )
+    if options.headless:
+        from rtdecode.commands.live import run_headless
+
+        return run_headless(
+            config, duration_s=options.duration, decisions=options.decisions, record=options.record
         )
-    if options.command == "streams":
-        from rtdecode.commands.streams import run_streams
+    from rtdecode.commands.screen import run_screen
 
-        return run_streams(bundle=options.bundle, wait_s=options.wait, assume_unit=options.assume_unit)
+    return run_screen(config, record=options.record)
+
+
+def _add_replay(commands: Commands) -> None:
+    replay = commands.add_parser("replay", help="a recording as a live LSL stream, original timing")
+    replay.add_argument(
+        "file", type=Path, help="FIF, EDF, BDF, BrainVision, CTF, KIT, XDF, .mat, session log"
+    )
+    replay.add_argument("--stream", default="EEG", help="name of the LSL stream (default EEG)")
+    replay.add_argument("--select", metavar="NAME", help="which stream of an XDF file, by name or type")
+    replay.add_argument("--speed", default="1", help="0.5, 1, 4 … or max (default 1)")
+    replay.add_argument("--loop", action="store_true", help="start again at the end, without a gap")
+    replay.add_argument("--no-wait", action="store_true", help="do not wait for a listener")
+    replay.set_defaults(run=_replay)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from rtdecode.commands.replay import run_replay
+
+    return run_replay(
+        options.file,
+        name=options.stream,
+        select=options.select,
+        speed=options.speed,
+        loop=options.loop,
+        wait=not options.no_wait,
+    )
+
+
+def _add_streams(commands: Commands) -> None:
+    streams = commands.add_parser("streams", help="what is on the network, and whether a bundle fits it")
+    streams.add_argument("--bundle", type=Path, help="compare every stream with this bundle")
+    streams.add_argument("--wait", type=positive, default=2.0, metavar="S", help="seconds to listen (2)")
+    streams.add_argument("--assume-unit", default="", metavar="UNIT", help="unit of channels that state none")
+    streams.set_defaults(run=_streams)
+
+
+def _streams(options: argparse.Namespace) -> int:
+    from rtdecode.commands.streams import run_streams
+
+    return run_streams(bundle=options.bundle, wait_s=options.wait, assume_unit=options.assume_unit)
+
+
+def _add_record(commands: Commands) -> None:
+    record = commands.add_parser("record", help="write a stream into a session log, without decoding")
+    _which_stream(record)
+    record.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new directory")
+    record.add_argument("--duration", type=positive, metavar="S", help="stop after so many seconds")
+    record.set_defaults(run=_record)
+
+
+def _record(options: argparse.Namespace) -> int:
+    from rtdecode.commands.record import run_record
+
+    wait_s = HEADLESS_WAIT_S if options.wait is None else options.wait
+    return run_record(
+        out=options.out, stream=options.stream, stype=options.type, wait_s=wait_s, duration_s=options.duration
+    )
+
+
+def _add_review(commands: Commands) -> None:
+    review = commands.add_parser("review", help="what a session log holds; decode it again")
+    review.add_argument("log", type=Path)
+    review.add_argument("--decisions", action="store_true", help="print the decisions as JSON lines")
+    review.add_argument("--redecode", action="store_true", help="decode again: exit 1 if a decision differs")
+    review.add_argument("--bundle", type=Path, help="the bundle, when it is no longer where it was")
+    review.set_defaults(run=_review)
+
+
+def _review(options: argparse.Namespace) -> int:
+    from rtdecode.commands.review import run_review
+
+    return run_review(
+        options.log, decisions=options.decisions, redecode=options.redecode, bundle=options.bundle
+    )
+
+
+def _add_bridge(commands: Commands) -> None:
+    bridge = commands.add_parser("bridge", help="another system's stream as an LSL stream")
+    bridge.add_argument("source", choices=("fieldtrip",), help="fieldtrip: a FieldTrip buffer")
+    bridge.add_argument("--to-lsl", required=True, metavar="NAME", help="name of the LSL stream")
+    bridge.add_argument("--unit", default="", help="unit of the samples, e.g. fT, or MEG=fT,EEG=uV")
+    bridge.add_argument("--host", default="127.0.0.1", help="where the buffer is (default this machine)")
+    bridge.add_argument("--port", type=int, default=1972, help="its port (default 1972)")
+    bridge.add_argument("--type", metavar="TYPE", help="type of the LSL stream")
+    bridge.add_argument("--labels", default="", help="channel names, when the buffer has none: Fz,Cz,…")
+    bridge.set_defaults(run=_bridge)
+
+
+def _bridge(options: argparse.Namespace) -> int:
+    from rtdecode.commands.bridge import run_bridge
+
+    return run_bridge(
+        to_lsl=options.to_lsl,
+        unit=options.unit,
+        host=options.host,
+        port=options.port,
+        stype=options.type,
+        labels=options.labels,
+    )
+
+
+def _add_doctor(commands: Commands) -> None:
+    doctor = commands.add_parser(
+        "doctor", help="is this machine ready? versions, LSL, engines, what is missing"
+    )
+    doctor.add_argument(
+        "--seconds", type=positive, default=2.0, help="length of the loopback test (default 2)"
+    )
+    doctor.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    doctor.set_defaults(run=_doctor)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from rtdecode.commands.doctor import run_doctor
+
+    return run_doctor(seconds=options.seconds, as_json=options.json)
+
+
+def _add_bench(commands: Commands) -> None:
+    bench = commands.add_parser("bench", help="latency and throughput here, beside the alternatives")
+    bench.add_argument("--quick", action="store_true", help="a short look")
+    bench.add_argument("--grid", metavar="CxHZ,…", help="e.g. 64x1000,306x1000")
+    bench.add_argument("--seconds", type=positive, help="per cell")
+    bench.add_argument("--rounds", type=int, help="interleaved rounds")
+    bench.add_argument("--bundle", type=Path, help="measure with this bundle")
+    bench.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    bench.set_defaults(run=_bench)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from rtdecode.commands.bench import run_bench
+
+    return run_bench(
+        quick=options.quick,
+        grid=options.grid,
+        seconds=options.seconds,
+        rounds=options.rounds,
+        bundle=options.bundle,
+        as_json=options.json,
+    )
+
+
+def _add_demo(commands: Commands) -> None:
+    demo = commands.add_parser("demo", help="replay the shipped recording and decode it live")
+    demo.add_argument(
+        "--recordings", type=Path, default=Path("recordings"), help="folder of demo.xdf and demo/"
+    )
+    demo.add_argument("--headless", action="store_true", help="a summary (the default without a terminal)")
+    demo.add_argument("--duration", type=positive, default=20.0, metavar="S", help="headless: seconds (20)")
+    demo.add_argument("--since", type=float, metavar="EPOCH", help=argparse.SUPPRESS)
+    demo.set_defaults(run=_demo)
+
+
+def _demo(options: argparse.Namespace) -> int:
     from rtdecode.commands.demo import run_demo
 
     return run_demo(

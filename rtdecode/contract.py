@@ -23,9 +23,22 @@ _VOLT = {
 _TESLA = {"tesla": 1.0, "t": 1.0, "picotesla": 1e-12, "pt": 1e-12, "femtotesla": 1e-15, "ft": 1e-15}
 
 
+def _plain(unit: str) -> str:
+    return unit.strip().lower().replace("µ", "u").replace("μ", "u")
+
+
+def known_unit(unit: str) -> bool:
+    return any(_plain(unit) in family for family in (_VOLT, _TESLA))
+
+
+def meant_unit(unit: str, assume_unit: str) -> str:
+    """The unit as stated, or the assumed one where none is stated or nobody knows it. Never guessed."""
+    return assume_unit if assume_unit and not known_unit(unit) else unit
+
+
 def unit_factor(unit: str, into: str) -> float | None:
     """Multiplier from one unit into another, or None when either is unknown or they measure other things."""
-    source, target = (u.strip().lower().replace("µ", "u").replace("μ", "u") for u in (unit, into))
+    source, target = _plain(unit), _plain(into)
     if source == target and source:
         return 1.0
     for family in (_VOLT, _TESLA):
@@ -53,10 +66,15 @@ class Contract:
         found = []
         if stream.dtype == "string":
             return (f"the stream carries strings, the bundle needs {len(self.labels)} numeric channels",)
+        if not stream.labels:
+            return (f"the stream has 0 channels, the bundle needs {len(self.labels)}",)
         if abs(stream.sfreq - self.sfreq) > 1e-6 * self.sfreq:
-            found.append(f"rate is {stream.sfreq:g} Hz, the bundle needs {self.sfreq:g} Hz")
-        if not stream.labels or not all(stream.labels):
-            found.append("the stream does not name its channels, the bundle matches them by name")
+            said = f"{stream.sfreq:g} Hz" + ("" if stream.sfreq > 0 else " (irregular)")
+            found.append(f"rate is {said}, the bundle needs {self.sfreq:g} Hz")
+        if not all(stream.labels):
+            nameless = sum(not label for label in stream.labels)
+            said = "its channels" if nameless == len(stream.labels) else f"{nameless} of its channels"
+            found.append(f"the stream does not name {said}, the bundle matches them by name")
             return tuple(found)
         twice = sorted({label for label in stream.labels if stream.labels.count(label) > 1})
         if twice:
@@ -70,13 +88,15 @@ class Contract:
             )
         strange: dict[str, list[str]] = {}
         for label, unit in zip(stream.labels, stream.units, strict=True):
-            if label in needed and unit_factor(unit or assume_unit, self.unit) is None:
-                strange.setdefault(unit or assume_unit, []).append(label)
+            meant = meant_unit(unit, assume_unit)
+            if label in needed and unit_factor(meant, self.unit) is None:
+                strange.setdefault(meant, []).append(label)
         for unit, labels in strange.items():
             said = f"unit is {unit!r}" if unit else "no unit is stated"
+            unsure = "" if known_unit(unit) else ": say with --assume-unit what it is"
             found.append(
                 f"{said} for {labels[0]}{f' and {len(labels) - 1} more' if labels[1:] else ''}, "
-                f"the bundle needs {self.unit}"
+                f"the bundle needs {self.unit}{unsure}"
             )
         return tuple(found)
 
@@ -92,6 +112,46 @@ class Contract:
         return ChannelMap(self, stream, assume_unit)
 
 
+def changes(before: StreamInfo, after: StreamInfo) -> tuple[str, ...]:
+    """What a stream that came back says otherwise than before, in words; the order of channels may change."""
+    found = []
+    for what, was, now in (
+        ("rate", f"{before.sfreq:g} Hz", f"{after.sfreq:g} Hz"),
+        ("number of channels", str(len(before.labels)), str(len(after.labels))),
+        ("format", before.dtype, after.dtype),
+    ):
+        if was != now:
+            found.append(f"{what} was {was}, now {now}")
+    gone = [label for label in before.labels if label not in after.labels]
+    new = [label for label in after.labels if label not in before.labels]
+    if gone or new:
+        parts = [f"without {_few(gone)}" if gone else "", f"with {_few(new)}" if new else ""]
+        found.append("channels came back " + " and ".join(filter(None, parts)))
+    units = dict(zip(before.labels, before.units, strict=True))
+    other = [
+        (label, units[label], unit)
+        for label, unit in zip(after.labels, after.units, strict=True)
+        if label in units and _plain(units[label]) != _plain(unit)
+    ]
+    if other:
+        label, was, now = other[0]
+        more = f" and {len(other) - 1} more" if other[1:] else ""
+        found.append(f"unit of {label}{more} was {was or 'not stated'}, now {now or 'not stated'}")
+    return tuple(found)
+
+
+def moved(before: tuple[str, ...], after: tuple[str, ...]) -> str:
+    """The mapping of channels that changed places, e.g. "Fz 1→8, Cz 2→7"; empty when none did."""
+    at = {label: i for i, label in enumerate(after, 1)}
+    pairs = [f"{b} {i}→{at[b]}" for i, b in enumerate(before, 1) if b in at and at[b] != i]
+    return _few(pairs, 8)
+
+
+def _few(words: list[str], most: int = 4) -> str:
+    shown = ", ".join(words[:most])
+    return shown if len(words) <= most else f"{shown} and {len(words) - most} more"
+
+
 class ChannelMap:
     """Selects, reorders, converts and re-references: (T, C_stream) -> (T, C) float32 in the bundle's unit."""
 
@@ -99,13 +159,18 @@ class ChannelMap:
         at = {label: i for i, label in enumerate(stream.labels)}
         self.picks = np.array([at[label] for label in contract.labels])
         self.reference = np.array([at[label] for label in contract.reference], int)
-        factors = [unit_factor(unit or assume_unit, contract.unit) or 1.0 for unit in stream.units]
+        units = [meant_unit(unit, assume_unit) for unit in stream.units]
+        factors = [unit_factor(unit, contract.unit) or 1.0 for unit in units]
         self._pick_factor = np.array([factors[i] for i in self.picks])
         self._reference_factor = np.array([factors[i] for i in self.reference])
         self.reordered = list(self.picks) != sorted(self.picks)
+        self._as_they_come = list(self.picks) == list(range(len(stream.labels)))
+        self._unscaled = not len(self.reference) and bool((self._pick_factor == 1.0).all())
 
     def apply(self, data: np.ndarray) -> np.ndarray:
-        x = data[:, self.picks] * self._pick_factor
+        if self._unscaled:  # the common case, without a detour through float64
+            return self.pick(data).astype(np.float32, copy=False)
+        x = self.pick(data) * self._pick_factor
         if len(self.reference):
             # Summed channel by channel: a mean over a (T, 2) block may differ in its last bit with T.
             common = np.zeros(len(data))
@@ -113,3 +178,7 @@ class ChannelMap:
                 common += data[:, i] * factor
             x -= (common / len(self.reference))[:, None]
         return x.astype(np.float32)
+
+    def pick(self, data: np.ndarray) -> np.ndarray:
+        """The model's channels in the model's order, otherwise as received; a view where that is all."""
+        return data if self._as_they_come else data.take(self.picks, axis=1)

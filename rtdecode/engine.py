@@ -7,11 +7,11 @@ The same class decodes a live stream and evaluates a recording offline, so both 
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
 from rtdecode.bundle import Bundle
-from rtdecode.contract import ChannelMap
 from rtdecode.engines import Session
 from rtdecode.preprocess import Preprocess
 from rtdecode.retrieve import Retriever
@@ -21,17 +21,24 @@ from rtdecode.types import Chunk, Decision, Retrieved
 from rtdecode.window import Windower
 
 
+class Mapper(Protocol):
+    """From a stream's channels to the model's: a ChannelMap, or one that keeps bad channels out."""
+
+    def apply(self, data: np.ndarray) -> np.ndarray: ...
+
+
 class Engine:
     """One stream's decoder.
 
     bundle   what to decode with;  channels  the map from this stream's channels to the model's
     session  runs the network;     timer     seconds, only for the stage times
+    mapped   the newest piece in the bundle's channels and unit, valid until the next
     """
 
     def __init__(
         self,
         bundle: Bundle,
-        channels: ChannelMap,
+        channels: Mapper,
         session: Session,
         timer: Callable[[], float] = time.perf_counter,
     ):
@@ -46,7 +53,8 @@ class Engine:
             else None
         )
         self.transcriber = Transcriber(spec.text) if spec.text else None
-        self.run = 0
+        self.run = self.skipped = 0
+        self.mapped = np.zeros((0, len(spec.stream.labels)), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -79,8 +87,11 @@ class Engine:
         newest = self._windows.start + self._windows.size - 1
         return max(1, self.preprocess.resampler.newest_input(newest) + 1 - self._next_sample)
 
-    def push(self, chunk: Chunk) -> list[Decision]:
+    def push(self, chunk: Chunk, rank: bool = True) -> list[Decision]:
         """Decide as often as the chunk allows: it may be empty, or hold many hops.
+
+        rank  False: the hops of this chunk are late and decide nothing; they are counted in `skipped` and
+        in the index of the next decision. The network takes its step, unless its windows have no memory.
 
         ValueError if the chunk does not continue the run: a gap must be answered by `reset`, which belongs
         to whoever watches the stream's clock.
@@ -92,21 +103,29 @@ class Engine:
         while done < len(chunk.data):
             piece = slice(done, min(done + self.samples_to_next_hop(), len(chunk.data)))
             began = self._timer()
-            self._ring.write(self.preprocess.push(self.channels.apply(chunk.data[piece])))
+            self.mapped = self.channels.apply(chunk.data[piece])
+            self._ring.write(self.preprocess.push(self.mapped))
             preprocess_s = self._timer() - began
             done = piece.stop
             self._next_sample = chunk.first + done
             if self._windows.ready():
-                decision = self._decide(float(chunk.t[done - 1]), preprocess_s)
+                decision = self._decide(float(chunk.t[done - 1]), preprocess_s, rank)
                 if decision:
                     decisions.append(decision)
         return decisions
 
-    def _decide(self, t: float, preprocess_s: float) -> Decision | None:
+    def _decide(self, t: float, preprocess_s: float, rank: bool) -> Decision | None:
         window = self._windows.next()
+        whole = self.bundle.spec.model.mode == "window" and not self.transcriber
+        if not rank and whole and self.retriever and self.retriever.ready():
+            self._skip()
+            return None
         start = self._timer()
         frames = self.session.run(np.ascontiguousarray(window.x))
         inferred = self._timer()
+        for head in (frames.estimate, frames.log_probs):
+            if head is not None and not np.isfinite(head).all():
+                raise ArithmeticError("the network's output is not finite")
         retrieved: Retrieved | None = None
         warnings: tuple[str, ...] = ()
         if self.transcriber and frames.log_probs is not None:
@@ -114,6 +133,9 @@ class Engine:
         if self.retriever and frames.estimate is not None:
             self.retriever.push(frames.estimate, window.stop // self.bundle.spec.model.stride)
             if not self.retriever.ready():
+                return None
+            if not rank:
+                self._skip()
                 return None
             if self.retriever.ended():
                 stimulus_s = self.retriever.stimulus_frames / self.bundle.spec.frame_rate
@@ -128,3 +150,7 @@ class Engine:
         }
         index, self._decisions = self._decisions, self._decisions + 1
         return Decision(index, self.run, self._next_sample, t, retrieved, hypothesis, stage_ms, warnings)
+
+    def _skip(self) -> None:
+        self._decisions += 1
+        self.skipped += 1

@@ -12,6 +12,11 @@ from fractions import Fraction
 import numpy as np
 from scipy import signal
 
+try:  # scipy's own loop without the 40 µs of checks around it, which cost more than a hop's filtering
+    from scipy.signal._sosfilt import _sosfilt
+except ImportError:  # it moved: the public function gives the same bits
+    _sosfilt = None
+
 
 @dataclass(frozen=True)
 class PreprocessSpec:
@@ -71,16 +76,29 @@ class BandPass:
     def push(self, x: np.ndarray) -> np.ndarray:
         if not len(x):
             return np.empty(x.shape, np.float64)
-        if self._state is None:
-            self._state = self._settled[:, :, None] * x[0].astype(np.float64)
-        y, self._state = signal.sosfilt(self.sos, x.astype(np.float64), axis=0, zi=self._state)
-        return y
+        if self._state is None:  # (C, sections, 2), contiguous by channel as the loop wants it
+            settled = self._settled[:, :, None] * x[0].astype(np.float64)
+            self._state = np.ascontiguousarray(settled.transpose(2, 0, 1))
+        return self._filter(x, self._state)
+
+    def _filter(self, x: np.ndarray, state: np.ndarray) -> np.ndarray:
+        if _sosfilt is None:
+            y, self._state = signal.sosfilt(self.sos, x.T.astype(np.float64), zi=state.transpose(1, 0, 2))
+            self._state = np.ascontiguousarray(self._state.transpose(1, 0, 2))
+            return y.T
+        by_channel = np.empty(x.shape[::-1])
+        by_channel[:] = x.T
+        _sosfilt(self.sos, by_channel, state)  # in place, samples and state
+        return by_channel.T
 
 
 def _group_delay_s(sos: np.ndarray, at_hz: float, sfreq: float) -> float:
     step = 1e-3 * at_hz
     _, h = signal.sosfreqz(sos, worN=[at_hz - step, at_hz + step], fs=sfreq)
     return float(-np.diff(np.unwrap(np.angle(h)))[0] / (2 * np.pi * 2 * step))
+
+
+SPARE_ROWS = 1024  # samples between two moves of a resampler's past
 
 
 class Resampler:
@@ -114,7 +132,8 @@ class Resampler:
     def reset(self) -> None:
         self._seen = 0  # inputs so far
         self._made = 0  # outputs so far
-        self._past: np.ndarray | None = None  # the last L - 1 inputs
+        self._held: np.ndarray | None = None  # inputs, of which the newest L - 1 are needed again
+        self._end = 0  # rows of it in use
 
     def outputs_after(self, inputs: int) -> int:
         return -(-inputs * self.up // self.down)
@@ -125,19 +144,33 @@ class Resampler:
 
     def push(self, x: np.ndarray) -> np.ndarray:
         taps = self._phases.shape[1]
-        if self._past is None:
-            self._past = np.zeros((taps - 1, x.shape[1]))
-        held = np.concatenate([self._past, x])
-        base = self._seen - (taps - 1)  # absolute index of held[0]
+        held = self._room(len(x), x.shape[1])
+        held[self._end : self._end + len(x)] = x
+        base = self._seen - self._end  # absolute index of held[0]
         self._seen += len(x)
+        self._end += len(x)
         stop = self.outputs_after(self._seen)
         y = np.empty((stop - self._made, x.shape[1]))
         for i, n in enumerate(range(self._made, stop)):
             newest = self.newest_input(n) - base
             y[i] = self._phases[n * self.down % self.up] @ held[newest - taps + 1 : newest + 1]
         self._made = stop
-        self._past = held[len(held) - (taps - 1) :]
         return y
+
+    def _room(self, rows: int, channels: int) -> np.ndarray:
+        """Storage with room for so many rows behind `_end`: the past moves to its front when it is full."""
+        past = self._phases.shape[1] - 1
+        held = self._held
+        if held is None:
+            self._held = np.zeros((max(SPARE_ROWS, rows) + past, channels))
+            self._end = past
+        elif self._end + rows > len(held):
+            room = held if past + rows <= len(held) and 2 * past <= self._end else None
+            moved = np.empty((2 * rows + past, channels)) if room is None else room
+            moved[:past] = held[self._end - past : self._end]
+            self._held, self._end = moved, past
+        assert self._held is not None
+        return self._held
 
 
 class Scaler:

@@ -9,7 +9,10 @@ import numpy as np
 
 from rtdecode.snapshot import ChannelState
 
-USED, FLAT, RAILED, NOISY = "✓", "▁", "▲", "≈"
+USED, FLAT, RAILED, NOISY, LINE = "✓", "▁", "▲", "≈", "∿"
+WORDS = {FLAT: "flat", RAILED: "railed", NOISY: "noisy", LINE: "line noise"}
+RAIL_S = 0.5  # flat and railed are judged over less than the whole second, to be seen within it
+LINE_HZ = (50.0, 60.0)
 
 
 @dataclass(frozen=True)
@@ -18,12 +21,14 @@ class Thresholds:
 
     flat    RMS below this share of the channel's training scale
     noisy   RMS above this many training scales
-    railed  share of samples that sit exactly at the second's largest or smallest value
+    railed  share of samples that sit exactly at the half second's largest or smallest value
+    line    share of the raw power that is mains hum
     """
 
     flat: float = 1e-3
     noisy: float = 10.0
     railed: float = 0.25
+    line: float = 0.75
 
 
 def channel_states(
@@ -32,11 +37,13 @@ def channel_states(
     labels: tuple[str, ...],
     scale: np.ndarray,
     limits: Thresholds = Thresholds(),
+    hum: np.ndarray | None = None,
 ) -> tuple[ChannelState, ...]:
-    """The state of each channel over the samples given (about one second of them).
+    """The state of each channel over the samples given: half a second raw, a second filtered.
 
     raw       (T, C) as received, model channels;  filtered  (T', C) band-passed, in the bundle's unit
     scale     (C,) the training data's robust scale, in the bundle's unit after filtering
+    hum       (C,) bool, which channels carry mains hum (`mains_hum`)
     """
     if not len(raw) or not len(filtered):
         return tuple(ChannelState(label, USED, 0.0) for label in labels)
@@ -46,14 +53,75 @@ def channel_states(
     railed = np.maximum((raw == low).mean(axis=0), (raw == high).mean(axis=0)) >= limits.railed
     flat = (low == high) | (rms < limits.flat * scale)
     noisy = rms > limits.noisy * scale
-    glyphs = np.select([flat, railed, noisy], [FLAT, RAILED, NOISY], USED)
+    humming = np.zeros(len(labels), bool) if hum is None else hum
+    glyphs = np.select([flat, railed, noisy, humming], [FLAT, RAILED, NOISY, LINE], USED)
     return tuple(
         ChannelState(label, str(g), float(r)) for label, g, r in zip(labels, glyphs, rms, strict=True)
     )
 
 
+def mains_hum(raw: np.ndarray, sfreq: float, limits: Thresholds = Thresholds()) -> np.ndarray:
+    """(C,) bool: which channels of raw (T, C) at sfreq Hz are mostly mains hum. Of less than 0.4 s: none."""
+    hum = np.zeros(raw.shape[1], bool)
+    if len(raw) < 0.4 * sfreq:
+        return hum
+    x = raw - raw.mean(axis=0)
+    power = np.square(x).mean(axis=0)
+    turn = 2j * np.pi * np.arange(len(x)) / sfreq
+    for hz in LINE_HZ:
+        if hz < sfreq / 2:
+            # twice the square of one Fourier coefficient is the mean square of that sine
+            hum |= 2 * np.abs(np.exp(-turn * hz) @ x / len(x)) ** 2 > limits.line * power
+    return hum
+
+
+class Hold:
+    """Replaces masked columns by the last value before the mask, and lets them go on from there afterwards.
+
+    The level that a column has moved on to meanwhile is subtracted for the rest of the run: the high-pass
+    that follows removes any level, but would answer a step with seconds of ringing. Exact in pieces.
+    """
+
+    def __init__(self, columns: int):
+        self.mask = np.zeros(columns, bool)
+        self.reset()
+
+    def reset(self) -> None:
+        """A new run: levels are forgotten, the mask is not."""
+        self._last: np.ndarray | None = None  # newest row that was put out
+        self._level = np.zeros(len(self.mask))
+        self._resume = np.zeros(len(self.mask), bool)
+
+    def set(self, mask: np.ndarray) -> None:
+        """The mask from the next sample on: (columns,) bool."""
+        self._resume |= self.mask & ~mask
+        self.mask = mask.copy()
+
+    @property
+    def idle(self) -> bool:
+        return not (self.mask.any() or self._resume.any() or self._level.any())
+
+    def push(self, x: np.ndarray) -> np.ndarray:
+        """(T, columns), a new array where anything is held or shifted."""
+        if not len(x):
+            return x
+        if not self.idle:
+            before = x[0].astype(np.float64) if self._last is None else self._last
+            fresh = self._resume & ~self.mask
+            self._level[fresh] = x[0, fresh] - before[fresh]
+            self._resume &= self.mask
+            x = (x - self._level).astype(x.dtype)
+            x[:, self.mask] = before[self.mask]
+        self._last = x[-1].astype(np.float64)
+        return x
+
+
 class Repair:
     """Replaces NaN and Inf by the channel's last good value, before any filter can keep them for ever.
+
+    A channel whose run begins without a number is 0 until its first one, and that level is subtracted for the
+    rest of the run: the high-pass removes any level, but would answer a step with seconds of ringing. Exact
+    in pieces.
 
     channels  C of the stream;  used  the channels that matter: others are repaired without a word
     """
@@ -61,29 +129,41 @@ class Repair:
     def __init__(self, channels: int, used: np.ndarray):
         self.used = np.unique(used)
         self._good = np.zeros(channels)
-        self._any = np.zeros(channels, bool)
+        self._level = np.zeros(channels)
+        self.reset()
 
     def reset(self) -> None:
+        """A new run."""
         self._good[:] = 0.0
-        self._any[:] = False
+        self._level[:] = 0.0
+        self._any = np.zeros(len(self._good), bool)
+        self._levelled = self._begun = False
+        self._steady = False  # every channel has begun with numbers: all finite data pass as they are
 
     def push(self, data: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """data (T, C) -> finite data (the same array if it was), and where it was not: (T, used), or None."""
         if not len(data):
             return data, None
         finite = np.isfinite(data)
+        if self._steady and finite.all():
+            self._good = data[-1].astype(np.float64)
+            return data, None
         mask = None
-        if not finite.all():
+        if self._levelled or not finite.all():
             data = data.copy()
             rows = np.arange(len(data))
-            for c in np.flatnonzero(~finite.all(axis=0)):
+            for c in np.flatnonzero(~finite.all(axis=0) | (self._level != 0) | (self._begun & ~self._any)):
                 good = np.flatnonzero(finite[:, c])
-                # before the channel's first number its next one serves, so that a start with NaN is no step
-                before = data[good[0], c] if len(good) and not self._any[c] else self._good[c]
+                if len(good) and not self._any[c] and (good[0] or self._begun):
+                    self._level[c], self._levelled = data[good[0], c], True
+                data[:, c] -= self._level[c]
                 newest = np.maximum.accumulate(np.where(finite[:, c], rows, -1))
-                data[:, c] = np.where(newest >= 0, data[np.maximum(newest, 0), c], before)
+                data[:, c] = np.where(newest >= 0, data[np.maximum(newest, 0), c], self._good[c])
             bad = ~finite[:, self.used]
             mask = bad if bad.any() else None
+        self._begun = True
         self._any |= finite.any(axis=0)
+        self._levelled = self._levelled or not self._any.all()
+        self._steady = not self._levelled and bool(self._any.all())
         self._good = data[-1].astype(np.float64)
         return data, mask

@@ -47,7 +47,8 @@ class Replayer:
     def __init__(
         self, recording: Recording, name: str, *, source_id: str, speed: float = 1.0, loop: bool = False
     ):
-        self.data = np.ascontiguousarray(recording.data, np.float32)
+        wide = recording.data.dtype == np.float64  # a log of a stream that float32 cannot hold
+        self.data = np.ascontiguousarray(recording.data, np.float64 if wide else np.float32)
         self.speed, self.loop = speed, loop
         self._period = 1.0 / recording.sfreq
         self._t = recording.times - float(recording.times[0])
@@ -108,7 +109,8 @@ class Replayer:
 
 def _description(recording: Recording, name: str, source_id: str) -> pylsl.StreamInfo:
     count = recording.data.shape[1]
-    info = pylsl.StreamInfo(name, recording.stype or "EEG", count, recording.sfreq, "float32", source_id)
+    form = "double64" if recording.data.dtype == np.float64 else "float32"
+    info = pylsl.StreamInfo(name, recording.stype or "EEG", count, recording.sfreq, form, source_id)
     channels = info.desc().append_child("channels")
     for label, unit in zip(recording.labels, recording.units, strict=True):
         channel = channels.append_child("channel")

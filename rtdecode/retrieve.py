@@ -75,6 +75,13 @@ class Retriever:
             self.stimulus_frames = 0
             self._timeline = features
             self._norm = _window_norms(features, spec.frames)
+            # sum_k Z[k] . Y[o + k] for every offset o: one product, then sums along its diagonals
+            self._product = np.empty((len(features), spec.frames), np.float32)  # (T_bank, N)
+            down, right = self._product.strides
+            shape, strides = (len(self._norm), spec.frames), (down, down + right)
+            self._diagonals = np.lib.stride_tricks.as_strided(self._product, shape, strides)
+            # the end marker lets the last span reach the end of the array
+            self._offsets = np.full(len(self._norm) + 1, -np.inf)
             low = np.maximum(firsts - spec.frames + 1, 0)
             high = np.minimum(firsts + lengths - spec.frames + 1, len(self._norm))
             if (low >= high).any():
@@ -111,18 +118,15 @@ class Retriever:
             y = y - y.mean(axis=1, keepdims=True)
             norm = np.sqrt((y * y).sum(axis=(1, 2)))
             return np.tensordot(y, z, axes=([1, 2], [0, 1])) / np.maximum(norm, 1e-12)
-        # sum_k Z[k] . Y[o + k] for every offset o: one product, then sums along its diagonals
-        product = self._timeline @ z.T  # (T_bank, N)
-        down, right = product.strides
-        diagonals = np.lib.stride_tricks.as_strided(product, (len(self._norm), len(z)), (down, down + right))
-        # the end marker lets the last span reach the end of the array
-        offsets = np.append(diagonals.sum(axis=1) / self._norm, -np.inf)
-        return np.maximum.reduceat(offsets, self._spans)[::2]
+        np.matmul(self._timeline, z.T, out=self._product)
+        np.divide(self._diagonals.sum(axis=1), self._norm, out=self._offsets[:-1])
+        return np.maximum.reduceat(self._offsets, self._spans)[::2]
 
     def rank(self) -> Retrieved:
         scores = self.scores()
         logits = self.spec.sharpness * (scores - scores.max())
-        probs = np.exp(logits) / np.exp(logits).sum()
+        probs = np.exp(logits)
+        probs /= probs.sum()
         # stable: candidates of equal score keep the bank's order, live and offline alike
         order = np.argsort(-scores, kind="stable")[: self.top]
         candidates = self.bank.candidates

@@ -8,6 +8,7 @@ import json
 import struct
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +60,9 @@ class Quantiles:
     p50: float
     p99: float
     last: float
+    p90: float = 0.0
+    p999: float = 0.0
+    max: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,13 @@ class Health:
     rate_hz    effective sample rate over the last seconds; nominal_hz as the stream states it
     late       hops that took longer than the hop; skipped: hops not decoded; lost: samples missing by stamps
     gaps       runs of lost samples;  restarts: times the stream came back
+    age        of what a decision speaks of when published: from its newest sample's own stamp, None while the
+               sender's clock is unknown
+    extra      "total" without "infer": what the decoder adds to its network
+    clock      of the stream's stamps: "synced" with ours, "unsynced" while the offset is unknown, "arrival"
+               when they are of no clock and samples are timed by arrival
+    clock_steps, backward   times that the sender's clock was set; samples stamped before their predecessor
+    cpu        share of one core, all threads;  rss_mb  memory in use;  backlog_s  seconds of samples waiting
     """
 
     stages: dict[str, Quantiles] = field(default_factory=dict)
@@ -82,11 +93,19 @@ class Health:
     gaps: int = 0
     restarts: int = 0
     clock_offset_ms: float | None = None
+    age: Quantiles | None = None
+    extra: Quantiles | None = None
+    cpu: float = 0.0
+    rss_mb: float = 0.0
+    backlog_s: float = 0.0
+    clock: str = "unsynced"
+    clock_steps: int = 0
+    backward: int = 0
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of the story. t: session seconds. level: info, warn or error. text: a whole sentence."""
+    """One line of the story. t: session seconds. level: info, warn, error, or mark (of a marker stream)."""
 
     t: float
     level: str
@@ -137,25 +156,59 @@ class Snapshot:
     signal: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
-_HEAD = struct.Struct("<III")  # bytes of JSON, signal rows, signal columns
+_NAMES = tuple(name for name in Snapshot.__dataclass_fields__ if name != "signal")
+_HEAD = struct.Struct(f"<{len(_NAMES)}III")  # bytes of each field's JSON, then signal rows and columns
+_UNKNOWN = object()
+
+
+class Encoder:
+    """Snapshot -> bytes: lengths, each field as JSON, then the signal as raw float32.
+
+    Fields that did not change since the last picture, above all hundreds of channels, are not written anew.
+    """
+
+    def __init__(self) -> None:
+        self._values: list[Any] = [_UNKNOWN] * len(_NAMES)
+        self._texts = [b""] * len(_NAMES)
+
+    def encode(self, snapshot: Snapshot) -> bytes:
+        for i, name in enumerate(_NAMES):
+            value = getattr(snapshot, name)
+            if value is not self._values[i] and value != self._values[i]:
+                self._values[i], self._texts[i] = value, json.dumps(to_json(value)).encode()
+        signal = np.ascontiguousarray(snapshot.signal, np.float32)
+        head = _HEAD.pack(*map(len, self._texts), *signal.shape)
+        return b"".join((head, *self._texts, signal.tobytes()))
+
+
+class Decoder:
+    """bytes -> Snapshot: the inverse of Encoder. Fields whose JSON did not change keep their object."""
+
+    def __init__(self) -> None:
+        self._texts = [b""] * len(_NAMES)
+        self._values: dict[str, Any] = {}
+
+    def decode(self, data: bytes) -> Snapshot:
+        *sizes, rows, columns = _HEAD.unpack_from(data)
+        at, fresh = _HEAD.size, {}
+        for i, (name, size) in enumerate(zip(_NAMES, sizes, strict=True)):
+            text = data[at : at + size]
+            if text != self._texts[i]:
+                fresh[name], self._texts[i] = json.loads(text), text
+            at += size
+        if fresh:
+            fresh["state"] = State(fresh["state"] if "state" in fresh else self._values["state"])
+            plain = from_json(Snapshot, fresh, "snapshot")
+            self._values.update({name: getattr(plain, name) for name in fresh})
+        signal = np.frombuffer(data, np.float32, rows * columns, at).reshape(rows, columns)
+        return Snapshot(**self._values, signal=signal)
 
 
 def encode(snapshot: Snapshot) -> bytes:
-    """Snapshot -> bytes: lengths, JSON, then the signal as raw float32."""
-    data = {
-        name: to_json(getattr(snapshot, name)) for name in Snapshot.__dataclass_fields__ if name != "signal"
-    }
-    text = json.dumps(data).encode()
-    signal = np.ascontiguousarray(snapshot.signal, np.float32)
-    return _HEAD.pack(len(text), *signal.shape) + text + signal.tobytes()
+    """Snapshot -> bytes, on its own."""
+    return Encoder().encode(snapshot)
 
 
 def decode(data: bytes) -> Snapshot:
     """bytes -> Snapshot: the inverse of `encode`."""
-    size, rows, columns = _HEAD.unpack_from(data)
-    fields = json.loads(data[_HEAD.size : _HEAD.size + size])
-    fields["state"] = State(fields["state"])
-    plain = from_json(Snapshot, fields, "snapshot")
-    signal = np.frombuffer(data, np.float32, rows * columns, _HEAD.size + size).reshape(rows, columns)
-    object.__setattr__(plain, "signal", signal)
-    return plain
+    return Decoder().decode(data)

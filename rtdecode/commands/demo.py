@@ -40,8 +40,9 @@ def run_demo(recordings: Path, *, headless: bool, duration_s: float, since: floa
         if headless or not sys.stdout.isatty():
             return _summarise(bundle, file, _decide(name, bundle.path, duration_s, since))
         from rtdecode.commands.screen import run_screen
+        from rtdecode.live.config import CoreConfig
 
-        return run_screen(bundle=bundle.path, stream=name)
+        return run_screen(CoreConfig(str(bundle.path), name, wait_s=None))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 
 from rtdecode.commands.interrupted import Interrupted
 from rtdecode.live.config import CoreConfig
+from rtdecode.live.recorder import recorded
 from rtdecode.live.supervisor import CoreStopped, Supervisor
 from rtdecode.snapshot import Snapshot
 
@@ -18,26 +19,19 @@ POLL_S = 0.1  # how soon a signal or the end of --duration is seen
 
 
 def run_headless(
+    config: CoreConfig,
     *,
-    bundle: Path,
-    stream: str | None = None,
-    stype: str | None = None,
-    engine: str = "onnx",
-    threads: int = 1,
-    wait_s: float | None = 5.0,
-    assume_unit: str = "",
     duration_s: float | None = None,
     decisions: int | None = None,
+    record: Path | None = None,
 ) -> int:
     """Decode until the duration, the number of decisions, a signal, or the reader of stdout ends it.
 
-    wait_s      seconds to find the stream at first; None waits for ever
-    duration_s  seconds from the first decision
+    duration_s  seconds from the first decision;  record: directory of a session log to write
 
     Returns 0; 1 when the decoder broke. Raises RtdecodeError for what the user can mend.
     """
-    config = CoreConfig(str(bundle), stream, stype, engine, threads, wait_s, assume_unit)
-    with Interrupted() as interrupted, Supervisor(config) as core:
+    with Interrupted() as interrupted, recorded(config, record) as fed, Supervisor(fed) as core:
         try:
             said = _print_decisions(core, interrupted, duration_s, decisions)
         except KeyboardInterrupt:  # the second Ctrl-C: whoever should read stdout does not
@@ -87,11 +81,14 @@ def run_screen(
     threads: int = 1,
     wait_s: float | None = 5.0,
     assume_unit: str = "",
+    record: Path | None = None,
+    outlets: str = "",
 ) -> int:
     """Decode on the screen until it is left. Returns and raises as run_headless."""
     from rtdecode.tui.app import LiveApp
 
-    with Supervisor(CoreConfig(str(bundle), stream, stype, engine, threads, wait_s, assume_unit)) as core:
+    plan = CoreConfig(str(bundle), stream, stype, engine, threads, wait_s, assume_unit, outlets=outlets)
+    with recorded(plan, record) as config, Supervisor(config) as core:
         watched = _Watched(core)
         app = LiveApp(watched)
         watched.give_up = app.exit

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rtdecode.errors import RtdecodeError
 from rtdecode.live.config import CoreConfig
+from rtdecode.live.recorder import recorded
 from rtdecode.live.supervisor import CoreStopped, Supervisor
 from rtdecode.snapshot import Snapshot
 from rtdecode.tui.app import LiveApp
@@ -29,24 +30,14 @@ class _Watched:
         self.core.stop()
 
 
-def run_screen(
-    *,
-    bundle: Path,
-    stream: str | None = None,
-    stype: str | None = None,
-    engine: str = "onnx",
-    threads: int = 1,
-    wait_s: float | None = None,
-    assume_unit: str = "",
-) -> int:
+def run_screen(config: CoreConfig, *, record: Path | None = None) -> int:
     """Show the decoder until the user quits. Raises RtdecodeError for what the user can mend.
 
-    wait_s  seconds to find the stream at first; None: the screen waits and lists what it finds
+    record  directory of a session log to write
     """
     if not sys.stdout.isatty():
         raise RtdecodeError("stdout is not a terminal", hint="--headless prints decisions as JSON lines")
-    core = Supervisor(CoreConfig(str(bundle), stream, stype, engine, threads, wait_s, assume_unit))
-    with core:
+    with recorded(config, record) as fed, Supervisor(fed) as core:
         watched = _Watched(core)
         watched.app = LiveApp(watched)
         watched.app.run()

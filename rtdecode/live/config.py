@@ -1,6 +1,7 @@
 """What a core is started with. Crosses the process boundary, so it is plain and light to import."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -9,7 +10,13 @@ class CoreConfig:
 
     stream, stype  name and type of the stream; None: any
     wait_s         seconds to find the stream at first, then StreamError; None waits for ever
-    assume_unit    unit of channels that state none
+    assume_unit    unit of channels that state none, or one that nobody knows
+    feed           name of the ring to the recorder; empty: nothing is recorded
+    outlets        prefix of the LSL streams with the results; empty: none are opened
+    source_id, where   which stream, besides: its source_id, a predicate (sources/predicate.py)
+    bad            what becomes of flat, railed and noisy channels: "keep" and say so, or "mask"
+    policy         when behind: "latest" ranks only the newest hop, "every" ranks all, however late
+    markers        name of a marker stream to show and log; empty: none
     """
 
     bundle: str
@@ -19,3 +26,10 @@ class CoreConfig:
     threads: int = 1
     wait_s: float | None = 5.0
     assume_unit: str = ""
+    feed: str = ""
+    outlets: str = ""
+    source_id: str | None = None
+    where: str | None = None
+    bad: Literal["mask", "keep"] = "keep"
+    policy: Literal["latest", "every"] = "latest"
+    markers: str = ""

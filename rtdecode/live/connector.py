@@ -6,7 +6,7 @@ way, it is a reason to go on looking. Knows nothing of samples.
 
 from dataclasses import dataclass
 
-from rtdecode.contract import ChannelMap, Contract
+from rtdecode.contract import ChannelMap, Contract, changes
 from rtdecode.errors import ContractError, StreamError
 from rtdecode.sources.lsl import Found, LslSource, Search, Wanted, matching, select
 from rtdecode.types import StreamInfo
@@ -14,10 +14,11 @@ from rtdecode.types import StreamInfo
 
 @dataclass(frozen=True)
 class Opened:
-    """A stream that fits. channels: from its channels to the bundle's."""
+    """A stream that fits. channels: from its channels to the bundle's; before: what it was the last time."""
 
     source: LslSource
     channels: ChannelMap
+    before: StreamInfo | None = None
 
 
 class Connector:
@@ -58,7 +59,7 @@ class Connector:
                 raise
             problems = problem.problems if isinstance(problem, ContractError) else ()
             self.detail = "; ".join(problems) or str(problem)
-            self.refusal = self.detail if hopeless else ""
+            self.refusal = self.detail if hopeless or matching(found, self._wanted) else ""
             return None
 
     def look_elsewhere(self) -> Opened | None:
@@ -87,10 +88,18 @@ class Connector:
     def _open(self, found: Found) -> Opened:
         source = LslSource(found)
         try:
+            self._compare(source.info)
             channels = self._contract.bind(source.info, self._assume_unit)
         except ContractError:
             source.close()
             raise
-        self._before = source.info
+        before, self._before = self._before, source.info
         self.rest()
-        return Opened(source, channels)
+        return Opened(source, channels, before)
+
+    def _compare(self, info: StreamInfo) -> None:
+        """ContractError when a stream came back as another than it was, but for the channels' order."""
+        other = changes(self._before, info) if self._before else ()
+        if other:
+            text = f"stream {info.name!r} is not what it was: {'; '.join(other)}"
+            raise ContractError(text, problems=other, hint="start rtdecode anew to decode it as it is now")

@@ -8,25 +8,32 @@ reconnects; it writes no files and draws nothing.
 
 import contextlib
 import gc
+import math
 import time
 from collections.abc import Callable
 
-import numpy as np
-
 from rtdecode.bundle import load_bundle
 from rtdecode.config import to_json
+from rtdecode.contract import moved
 from rtdecode.engines import open_session
+from rtdecode.live.clock import Gap, wrong_clock_s
 from rtdecode.live.config import CoreConfig
 from rtdecode.live.connector import Connector, Opened
 from rtdecode.live.decoding import Decoding
 from rtdecode.live.health import HealthMeter
 from rtdecode.live.lines import LineWriter
-from rtdecode.live.output import bundle_card, decision_line
-from rtdecode.live.slot import Slot
+from rtdecode.live.output import DecisionText, bundle_card
+from rtdecode.live.pressure import Pressure
+from rtdecode.live.signal_memory import SignalMemory
+from rtdecode.live.slot import Slot, signal_name
 from rtdecode.live.story import Story
-from rtdecode.live.watch import Gap, Watch
-from rtdecode.snapshot import ChannelState, Snapshot, State, encode
-from rtdecode.sources.lsl import Lost, LslSource, Search, Wanted
+from rtdecode.live.tape import Tape
+from rtdecode.live.usage import Usage
+from rtdecode.live.watch import Watch
+from rtdecode.outlets import Outlets
+from rtdecode.snapshot import ChannelState, Encoder, Snapshot, State
+from rtdecode.sources.lsl import BUFFER_S, Lost, LslSource, Search, Wanted, recognisable
+from rtdecode.sources.markers import Marks
 from rtdecode.types import Decision, StreamInfo
 
 PULL_S = 0.05  # longest wait for samples: how soon the loop sees a stop, silence, or a lost parent
@@ -34,24 +41,45 @@ LOOK_S = 0.02
 PICTURE_S = 1 / 15
 QUALITY_S = 0.5
 HEALTH_S = 5.0
+TAIL_S = 0.002  # what is left to filter once a hop is complete; the rest of it is filtered as it comes
+SPARE_S = 0.004  # pictures and the like are made where the next hop is at least so far away
+WAITED_S = 2e-4  # a pull that took longer had to wait for samples
+OFF_RATE = 0.01  # of the nominal rate; beyond it the network hears everything too slow or too fast
 BEHIND_S = 1.0  # undecoded samples beyond this are worth a word
 
 
 class Core:
     """One session: a bundle, a stream by name, and what became of them."""
 
-    def __init__(self, config: CoreConfig, slot: Slot, lines: LineWriter, search: Search | None = None):
-        self._slot, self._lines = slot, lines
+    def __init__(
+        self,
+        config: CoreConfig,
+        slot: Slot,
+        lines: LineWriter,
+        search: Search | None = None,
+        tape: Tape | None = None,
+    ):
+        self._slot, self._lines, self._tape = slot, lines, tape or Tape(None)
+        self._signal, self._encoder, self._usage = SignalMemory(signal_name(slot.name)), Encoder(), Usage()
+        self._text = DecisionText()
         self._bundle = load_bundle(config.bundle)
         spec = self._bundle.spec
         self._sfreq = spec.stream.sfreq
         self._session = open_session(self._bundle, config.engine, config.threads)
         self._card = bundle_card(self._bundle)
+        self._outlets: Outlets | None = None
+        if config.outlets:
+            self._outlets = Outlets(
+                config.outlets, has_retrieval=self._card.has_retrieval, has_text=self._card.has_text
+            )
         self._began = now = time.monotonic()
         until = None if config.wait_s is None else now + config.wait_s
-        wanted = Wanted(config.stream, config.stype)
+        wanted = Wanted(config.stream, config.stype, config.source_id, config.where)
         self._connector = Connector(wanted, spec.stream, config.assume_unit, until, search)
         self._watch = Watch(spec.hop_s, now)
+        self._pressure = Pressure(spec.hop_s, config.policy)
+        self._marks = Marks(config.markers) if config.markers else None
+        self._bad, self._marks_state = config.bad, ""
         self._story = Story()
         self._health = HealthMeter(1e3 * spec.hop_s, self._sfreq)
         self._source: LslSource | None = None
@@ -61,7 +89,12 @@ class Core:
         self._said: State | None = None
         self._readable = 0.0  # timer seconds at which the samples under way could be read
         self._heard = now  # when samples last came
-        self._behind = False
+        self._asked = now  # when samples were last asked for
+        self._stall_s = 0.0  # for how long they were not
+        self._stamped: tuple[float, float] | None = None  # a stamp and its arrival, to be compared
+        self._tail = max(1, round(TAIL_S * self._sfreq))
+        self._pulled = self._decided = False  # in this turn
+        self._off_rate = self._behind = self._skipping = False
         self._failure = self._refusal = ""
         self._picture_at = self._quality_at = 0.0
         self._health_at = now + HEALTH_S
@@ -72,22 +105,30 @@ class Core:
         gc.freeze()
         gc.disable()  # collected by hand where it delays nothing
         while not stopping():
+            self._pulled = self._decided = False
             if self._source is None or self._decoding is None:
                 self._connect()
             else:
                 self._turn(self._source, self._decoding)
             self._publish(time.monotonic())
+        self._lines.send({"kind": "telemetry", "histograms": self._health.export()})
         if self._source:
             self._source.close()
 
     def _turn(self, source: LslSource, decoding: Decoding) -> None:
+        before = time.perf_counter()
+        asked, self._asked = self._asked, time.monotonic()
+        self._stall_s = self._asked - asked
         try:
-            data, stamps = source.pull(decoding.samples_to_next_hop(), PULL_S)
+            data, stamps = source.pull(self._to_wait_for(decoding), PULL_S)
         except Lost:
             self._lost("its sender closed it")
             return
         self._readable, now = time.perf_counter(), time.monotonic()
+        if self._readable - before > WAITED_S:
+            self._pressure.idle(self._readable)
         if len(stamps):
+            self._pulled = True
             if self._watch.state is State.LOST:  # silent for long, now speaking again
                 self._event("warn", f"samples again after {now - self._heard:.1f} s of silence")
                 self._health.forget_rate()
@@ -95,12 +136,20 @@ class Core:
             self._heard = now
             self._watch.samples(now)
             self._health.arrived(len(stamps), now)
-            decoding.push(data, stamps)
+            self._tape.samples(data, stamps)
+            arrived = source.now()
+            self._stamped = self._stamped or (float(stamps[-1]), arrived)
+            decoding.push(data, stamps, arrived, source.waiting)
         elif self._watch.tick(now) is State.LOST:
             opened = self._connector.look_elsewhere()
             if opened:
                 self._lost("its sender was started anew")
                 self._use(opened)
+
+    def _to_wait_for(self, decoding: Decoding) -> int:
+        """Samples: first nearly all of a hop, whose filtering then delays nothing, then its last ones."""
+        needed = decoding.samples_to_next_hop()
+        return needed - self._tail if needed > 2 * self._tail else needed
 
     # --- connection
 
@@ -119,7 +168,16 @@ class Core:
         now, info, before = time.monotonic(), opened.source.info, self._info
         self._source, self._info = opened.source, info
         if self._decoding is None:
-            self._decoding = Decoding(self._bundle, self._session, opened.channels, info, self)
+            self._decoding = Decoding(
+                self._bundle,
+                self._session,
+                opened.channels,
+                info,
+                self,
+                sink=self._signal,
+                pressure=self._pressure,
+                bad=self._bad,
+            )
             note = ", reordered by name" if opened.channels.reordered else ""
             where = info.hostname or "this host"
             text = (
@@ -131,10 +189,17 @@ class Core:
             self._health.restarts += 1
             note = ", its channels in another order" if before and before.labels != info.labels else ""
             self._event("warn", f"the stream is back after {now - self._heard:.1f} s{note}: {self._run_text}")
+            if before and (mapping := moved(before.labels, info.labels)):
+                self._event("info", f"channels are matched by name: {mapping}")
+        self._tape.connected(info, opened.channels, self._run)
+        if not recognisable(info.source_id) and (before is None or before.source_id != info.source_id):
+            said = f"source_id {info.source_id} looks generated" if info.source_id else "it has no source_id"
+            self._event("warn", f"{info.name}: {said}, after a restart it is recognised by its name only")
+        self._stamped = None
         self._health.forget_rate()
         self._story.new_run()
         self._watch.opened(now)
-        self._heard = now
+        self._heard = self._asked = now
 
     def _lost(self, why: str) -> None:
         if self._source:
@@ -147,28 +212,57 @@ class Core:
     # --- what decoding brings forth (decoding.Listener)
 
     def decided(self, decision: Decision, began: float) -> None:
-        start = time.perf_counter()
+        start, source = time.perf_counter(), self._source
         stage_ms = {**decision.stage_ms, "total": 1e3 * (start - self._readable)}
-        offset_s = self._source.offset_s if self._source else None
-        self._lines.send({"kind": "decision", **decision_line(decision, stage_ms, offset_s)})
+        offset_s = source.offset_s if source else None
+        if self._decoding and self._decoding.by_arrival:
+            offset_s = 0.0
+        self._lines.write(self._text.encode(decision, stage_ms, offset_s))
+        if self._outlets:
+            self._outlets.decided(decision, offset_s)
         end, now = time.perf_counter(), time.monotonic()
-        stage_ms |= {"publish": 1e3 * (end - start), "total": 1e3 * (end - self._readable)}
-        self._health.hop(stage_ms, 1e3 * (end - began), now)
+        wait_ms = max(0.0, 1e3 * (began - self._readable))
+        stage_ms = {
+            "wait": wait_ms,
+            **stage_ms,
+            "publish": 1e3 * (end - start),
+            "total": 1e3 * (end - self._readable),
+        }
+        age_ms = 1e3 * (source.now() - decision.t - offset_s) if source and offset_s is not None else None
+        self._decided = True
+        self._health.hop(stage_ms, 1e3 * (end - began), now, age_ms)
         self._story.decided(decision, now - self._began)
         self._watch.decided(now)
 
     def broke(self, gap: Gap, lost: int) -> None:
-        now = time.monotonic()
         self._health.gaps += 1
         self._health.lost += lost
+        self._new_run()
+        if gap.seconds > 0:
+            text = f"{lost} samples ({gap.seconds:.3f} s) are missing by their stamps"
+            if self._stall_s > BUFFER_S:
+                text += f", nobody fetched them for {self._stall_s:.0f} s"
+        else:
+            text = f"stamps went back by {-gap.seconds:.3f} s after {gap.silence_s:.1f} s without samples"
+        self._event("warn", f"{text}: {self._run_text}")
+
+    def stepped(self, seconds: float) -> None:
+        self._health.clock_steps += 1
+        self._event("warn", f"the sender's clock stepped by {seconds:+.3f} s: no sample is missing")
+        self._stamped = None
+        if self._source:
+            self._source.clock.ask_again()
+
+    def restarted(self, why: str) -> None:
+        self._new_run()
+        self._event("error", f"{why}: {self._run_text}")
+
+    def _new_run(self) -> None:
+        if self._decoding:
+            self._tape.run(self._run, self._decoding.total)
         self._health.forget_rate()
         self._story.new_run()
-        self._watch.new_run(now)
-        if lost:
-            text = f"{lost} samples ({gap.seconds:.3f} s) are missing by their stamps: {self._run_text}"
-        else:
-            text = f"the stream's stamps went back by {-gap.seconds:.3f} s: {self._run_text}"
-        self._event("warn", text)
+        self._watch.new_run(time.monotonic())
 
     def noted(self, level: str, text: str) -> None:
         self._event(level, text)
@@ -198,23 +292,70 @@ class Core:
     def _publish(self, now: float) -> None:
         self._lines.flush()
         elapsed = round(now - self._began, 3)
+        for level, text in self._tape.alarms(now):
+            self._event(level, text)
+        if self._marks:
+            self._show_marks(self._marks)
         state = self._watch.tick(now)
         if state is not self._said:
             self._said, self._picture_at = state, 0.0
             self._lines.send({"kind": "state", "state": state.value, "run": self._run, "t": elapsed})
-        if now < self._picture_at:
+        if now < self._picture_at or not self._has_time():
             return
         self._picture_at = now + PICTURE_S
         if now >= self._quality_at and self._decoding and self._source:
             self._quality_at = now + QUALITY_S
-            self._channels = self._decoding.display.channels()
-            self._check_backlog(self._source.waiting() / self._sfreq)
+            self._channels = self._decoding.states
+            self._check_clock(self._source, self._decoding)
+            self._tape.clock(self._source.now(), self._source.offset_s)
+            health = self._health
+            health.backlog_s = self._source.waiting() / self._sfreq
+            health.cpu, health.rss_mb = self._usage.read()
+            self._check_backlog(health.backlog_s)
         self._picture(now)
         if now >= self._health_at:
             self._health_at = now + HEALTH_S
             health = to_json(self._health.read(now))
             self._lines.send({"kind": "health", "state": state.value, "t": elapsed, **health})
             gc.collect(1)
+
+    def _has_time(self) -> bool:
+        """Whether the next decision is far enough away for what may take a millisecond."""
+        if self._decided or not self._pulled or self._decoding is None:
+            return True
+        return self._decoding.samples_to_next_hop() > SPARE_S * self._sfreq
+
+    def _check_clock(self, source: LslSource, decoding: Decoding) -> None:
+        health = self._health
+        if step := source.clock.take_step():
+            health.clock_steps += 1
+            said = f"the clocks stepped against each other by {step:+.3f} s"
+            self._event("warn", f"{said}: the offset is taken anew")
+        offset_s = source.offset_s
+        if offset_s is not None and self._stamped:
+            off = wrong_clock_s(self._stamped[0], offset_s, self._stamped[1])
+            if off is not None:
+                decoding.use_arrival(f"the stream's stamps are {off:.0f} s off our clock")
+            self._stamped = (math.nan, math.nan)  # compared
+        health.clock = "arrival" if decoding.by_arrival else "unsynced" if offset_s is None else "synced"
+        if abs(decoding.sfreq / self._sfreq - 1.0) > OFF_RATE and not self._off_rate:
+            self._off_rate = True
+            said = f"{decoding.sfreq:.1f} Hz by its stamps, not {self._sfreq:g} Hz as it says"
+            self._event("warn", f"the stream runs at {said}: decisions suffer")
+        if decoding.skipped > health.skipped and not self._skipping:
+            self._event("warn", "decoding is late: hops that a newer one follows are not ranked")
+        self._skipping = decoding.skipped > health.skipped
+        health.skipped, health.backward = decoding.skipped, decoding.backward
+
+    def _show_marks(self, marks: Marks) -> None:
+        if marks.state != self._marks_state:
+            self._marks_state = marks.state
+            self._event("info", marks.state)
+        found, dropped = marks.take()
+        if dropped:
+            self._event("warn", f"{dropped} markers came too fast to be shown")
+        for mark in found:
+            self._event("mark", mark.text)
 
     def _check_backlog(self, behind_s: float) -> None:
         if behind_s > BEHIND_S and not self._behind:
@@ -252,6 +393,5 @@ class Core:
             events=tuple(story.events),
             event_count=story.event_count,
             signal_sfreq=display.sfreq if display else 0.0,
-            signal=display.signal() if display else np.zeros((0, 0), np.float32),
         )
-        self._slot.write(encode(snapshot))
+        self._slot.write(self._encoder.encode(snapshot))

@@ -1,13 +1,14 @@
 """Samples as a stream sends them, through the engine: repaired, broken into runs at gaps, decoded by hops.
 
-    raw samples, stamps -> Repair -> GapCheck -> Engine -> decisions and events
+    raw samples, stamps -> StampLine -> Channels -> Engine -> decisions and events
 
-Pure: no stream, no clock of its own, so that gaps and NaN are tested without LSL. What to do with decisions
-and events is the listener's business.
+Pure: no stream, no clock of its own, so that every fault is tested without LSL. What to do with decisions and
+events is the listener's business.
 """
 
 import dataclasses
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -17,10 +18,17 @@ from rtdecode.bundle import Bundle
 from rtdecode.contract import ChannelMap
 from rtdecode.engine import Engine
 from rtdecode.engines import Session
-from rtdecode.live.display import Display
-from rtdecode.live.watch import Gap, GapCheck
-from rtdecode.quality import Repair
+from rtdecode.live.channels import Channels, Policy, some
+from rtdecode.live.clock import ArrivalTimes, Gap, Pace, StampLine
+from rtdecode.live.display import Display, Sink
+from rtdecode.live.pressure import Pressure
+from rtdecode.snapshot import ChannelState
 from rtdecode.types import Chunk, Decision, StreamInfo
+
+__all__ = ["Decoding", "Listener", "decision_window_s", "some"]
+
+FAILURES = 3  # of the network in a row, then it is left alone
+STEPS, STEPS_S = 5, 10.0  # so many clock steps in so many seconds: these stamps are no clock
 
 
 class Listener(Protocol):
@@ -31,16 +39,46 @@ class Listener(Protocol):
         ...
 
     def broke(self, gap: Gap, lost: int) -> None:
-        """The run ended at a gap and a new one began; lost: samples missing by their stamps."""
+        """The run ended at a gap and a new one began; lost: samples that are missing."""
+        ...
+
+    def stepped(self, seconds: float) -> None:
+        """The sender's clock was set, by so much. No sample is missing, the run goes on."""
+        ...
+
+    def restarted(self, why: str) -> None:
+        """The run ended for a reason of our own and a new one began."""
+        ...
+
+    def failed(self, why: str) -> None:
+        """The network cannot be used any more: nothing will be decided from now on."""
         ...
 
     def noted(self, level: str, text: str) -> None: ...
 
 
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """What happened when these samples were decoded live, to be followed instead of found again.
+
+    breaks  total samples of the connection at which a new run began
+    ranked  whether a hop was ranked: (run, samples of the run after it)
+    """
+
+    breaks: frozenset[int]
+    ranked: Callable[[int, int], bool]
+
+
 class Decoding:
     """One stream's samples. run: counts contiguous runs, from 1.
 
-    display  the newest signal, for eyes
+    total       samples since the stream was opened, whatever broke in between
+    display     the newest signal, for eyes;  sink  where it goes besides
+    pressure    what to leave out when behind; None: nothing
+    script      set when samples of a log are decoded again
+    bad         what becomes of bad channels: "mask" holds them still, "keep" only says so
+    by_arrival  times of decisions are arrivals on our clock, the stamps being of no use
+    stopped     why nothing is decoded any more; empty while all is well
     """
 
     def __init__(
@@ -51,15 +89,20 @@ class Decoding:
         info: StreamInfo,
         listener: Listener,
         timer: Callable[[], float] = time.perf_counter,
+        sink: Sink | None = None,
+        pressure: Pressure | None = None,
+        bad: Policy = "mask",
     ):
         spec = bundle.spec
-        self._sfreq = spec.stream.sfreq
-        self._listener, self._timer = listener, timer
+        self._sfreq, self._model_labels = spec.stream.sfreq, spec.stream.labels
+        self._listener, self._timer, self._pressure, self._policy = listener, timer, pressure, bad
         self._engine = Engine(bundle, channels, session, timer)
-        self.display = Display(spec.preprocess, spec.stream.labels)
-        self._gaps = GapCheck(self._sfreq)
+        self.display = Display(spec.preprocess, spec.stream.labels, sink)
+        self._line, self._pace = StampLine(self._sfreq), Pace(self._sfreq)
         self._window = round(decision_window_s(bundle) * self._sfreq)
-        self._bad: dict[str, int] = {}  # channel -> samples seen when it last held no number
+        self._failures = 0
+        self.stopped = ""
+        self.script: Script | None = None
         self._bind(channels, info)
 
     @property
@@ -70,72 +113,216 @@ class Decoding:
     def filled_s(self) -> tuple[float, float]:
         return self._engine.filled_s
 
+    @property
+    def skipped(self) -> int:
+        """Hops that were left out because newer ones followed already."""
+        return self._engine.skipped
+
+    @property
+    def backward(self) -> int:
+        """Samples with a stamp before that of the sample before."""
+        return self._line.backward
+
+    @property
+    def sfreq(self) -> float:
+        """Samples per second by the stream's own stamps, in Hz; the nominal rate until that is known."""
+        return self._sfreq / (1.0 + self._line.skew)
+
+    @property
+    def states(self) -> tuple[ChannelState, ...]:
+        """The model's channels when last looked at."""
+        return self._channels.states
+
     def samples_to_next_hop(self) -> int:
         return self._engine.samples_to_next_hop()
 
     def rebind(self, channels: ChannelMap, info: StreamInfo) -> None:
         """Go on with a stream that was opened anew, perhaps with its channels in another order: a new run."""
-        self._engine.channels = channels
-        self._engine.reset()
         self._bind(channels, info)
+        self._engine.reset()
 
     def _bind(self, channels: ChannelMap, info: StreamInfo) -> None:
-        self._labels = info.labels
-        self._repair = Repair(len(info.labels), np.append(channels.picks, channels.reference))
+        self.total = 0
+        self._channels = Channels(
+            channels, info.labels, self._model_labels, self._sfreq, self._window, self._policy, self._note
+        )
+        self._engine.channels = self._channels.masked
+        self._line.forget()
+        self._pace.reset()
+        self._arrivals: ArrivalTimes | None = None
+        self._dropping, self._dropped = False, 0
+        self._steps: deque[int] = deque(maxlen=STEPS)
+        self._stepped = (0, 0.0)  # when the sender's clock was last set, and by how much
         self._forget()
+
+    def _note(self, level: str, text: str) -> None:
+        self._listener.noted(level, text)
 
     def _forget(self) -> None:
         self._sample = 0
-        self._bad.clear()
-        self._gaps.reset()
+        self._line.reset()
+        self._channels.reset()
         self.display.reset()
 
-    def push(self, data: np.ndarray, stamps: np.ndarray) -> None:
-        """Take (T, C) samples in the stream's own order and unit, and their (T,) raw stamps in seconds."""
-        data, bad = self._repair.push(data)
+    def _begin_run(self) -> None:
+        self._engine.reset()
+        self._forget()
+
+    @property
+    def by_arrival(self) -> bool:
+        return self._arrivals is not None
+
+    def use_arrival(self, why: str) -> None:
+        """From now on the times of decisions are arrivals on our clock."""
+        if self._arrivals is None:
+            self._arrivals = ArrivalTimes(self._sfreq)
+            self._note("warn", f"{why}: times of decisions are arrivals on our clock, and are marked so")
+
+    def push(
+        self,
+        data: np.ndarray,
+        stamps: np.ndarray,
+        arrived: float | None = None,
+        waiting: Callable[[], int] = int,
+    ) -> None:
+        """Take (T, C) samples in the stream's own order and unit, and their (T,) raw stamps in seconds.
+
+        arrived  seconds on our clock when they could be read; None: unknown, as in a recording
+        waiting  how many more samples could be read now
+        """
+        if self._dropping:
+            self._drop(len(stamps), waiting)
+            return
+        if self.script:
+            self._follow(self.script, data, stamps)
+            return
+        late_s = None if arrived is None else self._pace.arrived(len(stamps), arrived)
+        times = None
+        if arrived is not None and self._arrivals:
+            times = self._arrivals.take(len(stamps), arrived)
         start = 0
         while start < len(stamps):
-            gap = self._gaps.check(stamps[start:])
-            stop = start + gap.at if gap else len(stamps)
-            self._decode(data[start:stop], stamps[start:stop], None if bad is None else bad[start:stop])
+            found, gap = self._line.check(stamps[start:])
+            stop = start + len(found)
+            t = found if times is None else times[start:stop]
+            more = (len(stamps) - stop, waiting)
+            done = self._decode(data[start:stop], t, more)
+            if self._dropping:
+                self._drop(len(stamps) - start - done, waiting)
+                return
             if gap:
-                self._engine.reset()
-                self._forget()
-                self._listener.broke(gap, max(0, round(gap.seconds * self._sfreq)))
+                self._answer(gap, late_s)
             start = stop
 
-    def _decode(self, data: np.ndarray, stamps: np.ndarray, bad: np.ndarray | None) -> None:
-        engine, done = self._engine, 0
+    def _follow(self, script: Script, data: np.ndarray, stamps: np.ndarray) -> None:
+        start, first = 0, self.total
+        cuts = sorted(total - first for total in script.breaks if 0 <= total - first < len(stamps))
+        for cut in [*cuts, len(stamps)]:
+            while start < cut:
+                found, gap = self._line.check(stamps[start:cut])
+                stop = start + len(found)
+                self._decode(data[start:stop], found, (0, int))
+                if gap:
+                    self._line.accept(gap.seconds)
+                start = stop
+            if cut < len(stamps) and self.total:
+                self._begin_run()
+
+    def _answer(self, gap: Gap, late_s: float | None) -> None:
+        stepped, gap = self._pace.judge(gap, late_s)
+        at, before = self._stepped
+        if self.total - at < self._sfreq and abs(gap.seconds + before) < 0.1 * abs(before):
+            stepped = True  # back again: single stamps that were wrong
+        if not stepped:
+            self._begin_run()
+            self._pace.reset()
+            self._listener.broke(gap, round(gap.missing_s * self._sfreq))
+            return
+        self._line.accept(gap.seconds)
+        self._stepped = (self.total, gap.seconds)
+        self._steps.append(self.total)
+        if len(self._steps) == STEPS and self.total - self._steps[0] < STEPS_S * self._sfreq:
+            self.use_arrival(f"the sender's clock stepped {STEPS} times within {STEPS_S:.0f} s")
+        if not self._arrivals:
+            self._listener.stepped(gap.seconds)
+
+    def _decode(self, data: np.ndarray, t: np.ndarray, more: tuple[int, Callable[[], int]]) -> int:
+        """Samples taken: all of them, unless the rest is to be dropped."""
+        engine, channels, done = self._engine, self._channels, 0
+        data, bad = channels.repair(data)
         while done < len(data):
             # one hop at a time, so that every decision gets its own times and its own warnings
-            piece = slice(done, min(done + engine.samples_to_next_hop(), len(data)))
+            needed = engine.samples_to_next_hop()
+            piece = slice(done, min(done + needed, len(data)))
+            whole = piece.stop - piece.start == needed
+            rank = True
+            if self.script:
+                rank = self.script.ranked(engine.run, self._sample + needed)
+            elif whole and self._pressure and self._pressure.suspect(self._timer()):
+                left = (len(data) - piece.stop + more[0] + more[1]()) / self._sfreq
+                if self._pressure.hopeless(left, self._timer()):
+                    self._dropping = True
+                    return done
+                rank = not self._pressure.late(left, self._timer())
             began = self._timer()
-            decisions = engine.push(Chunk(data[piece], stamps[piece], self._sample))
+            self.total += piece.stop - piece.start
+            decisions = self._tried(Chunk(data[piece], t[piece], self._sample), rank)
             done = piece.stop
+            if decisions is None:
+                continue
             self._sample += piece.stop - piece.start
-            if bad is not None:
-                self._mark(bad[piece])
+            if bad is not None and (spoilt := bad[piece]).any():
+                channels.mark(spoilt, self._sample)
             for decision in decisions:
                 self._listener.decided(self._warned(decision), began)
             # after the decision: the display may never delay it
-            self.display.push(engine.channels.apply(data[piece]), data[piece][:, engine.channels.picks])
+            self.display.push(channels.masked.plain, channels.masked.pick(data[piece]))
+            if whole and channels.due(self._sample):
+                channels.judge(self.display.channels(), self._sample)
+        return done
 
-    def _mark(self, bad: np.ndarray) -> None:
-        names = [self._labels[c] for c in self._repair.used[bad.any(axis=0)]]
-        fresh = [name for name in names if not self._in_window(name, self._sample)]
-        self._bad.update(dict.fromkeys(names, self._sample))
-        if fresh:
-            self._listener.noted("warn", f"not a number in {some(fresh)}: the last good value is used")
+    def _tried(self, chunk: Chunk, rank: bool) -> list[Decision] | None:
+        """Decisions; None when the network failed, and a new run began after the chunk."""
+        if self.stopped:
+            self._channels.masked.apply(chunk.data)  # still shown
+            return []
+        run = self._engine.run
+        try:
+            decisions = self._engine.push(chunk, rank)
+        except Exception as problem:  # whatever an engine raises: the stream is still worth watching
+            why = f"{type(problem).__name__}: {str(problem).strip().splitlines()[0] if str(problem) else ''}"
+            self._failures += 1
+            if self._failures >= FAILURES:
+                self.stopped = why
+                self._listener.failed(f"the network failed {FAILURES} times in a row: {why}")
+                return []
+            self._begin_run()
+            self._listener.restarted(f"the network failed: {why}")
+            return None
+        if decisions and run == self._engine.run:
+            self._failures = 0
+        return decisions
+
+    def _drop(self, samples: int, waiting: Callable[[], int]) -> None:
+        """Leave out these samples, and go on with a new run once nothing older than a hop is waiting."""
+        self.total += samples
+        self._dropped += samples
+        hop_s = self._engine.bundle.spec.hop_s
+        if waiting() < hop_s * self._sfreq:
+            dropped_s = self._dropped / self._sfreq
+            self._engine.skipped += round(dropped_s / hop_s)
+            self._dropping, self._dropped = False, 0
+            self._begin_run()
+            self._pace.reset()
+            self._listener.restarted(f"decoding did not catch up: {dropped_s:.1f} s that waited are dropped")
 
     def _warned(self, decision: Decision) -> Decision:
-        held = [name for name in self._bad if self._in_window(name, decision.sample)]
+        held = self._channels.warnings(decision.sample)
+        if self.by_arrival:
+            held = (*held, "t is the time of arrival, the stream's own stamps are of no clock")
         if not held:
             return decision
-        warning = f"not a number in {some(held)} within this window: the last good value was used"
-        return dataclasses.replace(decision, warnings=(*decision.warnings, warning))
-
-    def _in_window(self, name: str, sample: int) -> bool:
-        return name in self._bad and sample - self._bad[name] < self._window
+        return dataclasses.replace(decision, warnings=(*decision.warnings, *held))
 
 
 def decision_window_s(bundle: Bundle) -> float:
@@ -144,9 +331,3 @@ def decision_window_s(bundle: Bundle) -> float:
     if spec.retrieval:
         return spec.retrieval.frames / spec.frame_rate
     return spec.model.size / spec.preprocess.sfreq
-
-
-def some(names: list[str]) -> str:
-    """At most four names, and how many more there are."""
-    shown = ", ".join(names[:4])
-    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"

@@ -1,91 +1,80 @@
-"""How the core keeps up: stage times over the last 30 s, counters, rates. Pure: time is given.
+"""How the core keeps up: times by stage, counters, rates. Pure: time is given.
 
-Times go into logarithmic buckets (4 % wide), one row per second, so that memory and cost do not depend on the
-rate of decisions.
+Stages are between the stamps of a decision: its newest sample left the sender (t0), could be read (t1),
+completed a hop (t2), was preprocessed (t3), inferred (t4), published (t5). "total" is t1 to t5, `age` is
+t0 to t5.
 """
 
-import numpy as np
+from collections import deque
+from typing import Any
 
+from rtdecode.live.histogram import Histogram, Times
 from rtdecode.snapshot import Health, Quantiles
 
-WINDOW_S = 30
-_LOW_MS, _RATIO, _BUCKETS = 1e-3, 1.04, 420  # 1 µs ... 14 s
 RATE_WINDOW_S = 5.0
-
-
-class Times:
-    """Quantiles of milliseconds over the last WINDOW_S seconds."""
-
-    def __init__(self) -> None:
-        self._counts = np.zeros((WINDOW_S, _BUCKETS), np.int64)
-        self._second = 0
-        self.last = 0.0
-
-    def add(self, ms: float, now: float) -> None:
-        self._advance(now)
-        bucket = int(np.log(max(ms, _LOW_MS) / _LOW_MS) / np.log(_RATIO))
-        self._counts[self._second % WINDOW_S, min(bucket, _BUCKETS - 1)] += 1
-        self.last = ms
-
-    def quantiles(self, now: float) -> Quantiles:
-        self._advance(now)
-        counts = self._counts.sum(axis=0)
-        return Quantiles(_quantile(counts, 0.5), _quantile(counts, 0.99), self.last)
-
-    def _advance(self, now: float) -> None:
-        second = int(now)
-        steps = min(max(0, second - self._second), WINDOW_S)
-        for back in range(steps):
-            self._counts[(second - back) % WINDOW_S] = 0
-        self._second = max(second, self._second)
-
-
-def _quantile(counts: np.ndarray, q: float) -> float:
-    """Middle of the bucket that holds the q-quantile; 0 of nothing."""
-    total = int(counts.sum())
-    if not total:
-        return 0.0
-    bucket = int(np.searchsorted(np.cumsum(counts), max(1, np.ceil(q * total))))
-    return float(_LOW_MS * _RATIO ** (bucket + 0.5))
+AGE, EXTRA = "age", "extra"  # kept like stages but not parts of "total"
 
 
 class HealthMeter:
-    """Collects; `read` gives the frozen picture.
+    """Collects; `read` gives the frozen picture of the last 30 s, `export` the whole session.
 
     hop_ms  what one hop may take
     """
 
     def __init__(self, hop_ms: float, nominal_hz: float):
         self.hop_ms, self.nominal_hz = hop_ms, nominal_hz
-        self._stages: dict[str, Times] = {}
+        self._recent: dict[str, Times] = {}
+        self._session: dict[str, Histogram] = {}
         self._load = 0.0
-        self._arrivals: list[tuple[float, int]] = []
+        self._arrivals: deque[tuple[float, int]] = deque()
+        self._arrived = 0  # samples in _arrivals
         self.late = self.lost = self.gaps = self.restarts = self.skipped = 0
         self.offset_s: float | None = None
+        self.cpu = self.rss_mb = self.backlog_s = 0.0
+        self.clock, self.clock_steps, self.backward = "unsynced", 0, 0
 
     def arrived(self, samples: int, now: float) -> None:
         self._arrivals.append((now, samples))
-        while self._arrivals and now - self._arrivals[0][0] > RATE_WINDOW_S:
-            self._arrivals.pop(0)
+        self._arrived += samples
+        while now - self._arrivals[0][0] > RATE_WINDOW_S:
+            self._arrived -= self._arrivals.popleft()[1]
 
     def forget_rate(self) -> None:
         """After a break: the time without samples must not count as a slow stream."""
         self._arrivals.clear()
+        self._arrived = 0
 
-    def hop(self, stage_ms: dict[str, float], busy_ms: float, now: float) -> None:
-        """One hop was decoded. stage_ms holds "total", readable -> published; busy_ms is what it cost."""
+    def hop(
+        self, stage_ms: dict[str, float], busy_ms: float, now: float, age_ms: float | None = None
+    ) -> None:
+        """One hop was decoded. stage_ms holds "total", readable -> published; busy_ms is what it cost.
+
+        age_ms  from the newest sample's own stamp to publishing, where the clocks can be compared
+        """
         for stage, ms in stage_ms.items():
-            self._stages.setdefault(stage, Times()).add(ms, now)
+            self._add(stage, ms, now)
+        if age_ms is not None:
+            self._add(AGE, age_ms, now)
+        if "total" in stage_ms:
+            self._add(EXTRA, stage_ms["total"] - stage_ms.get("infer", 0.0), now)
         self._load += 0.1 * (busy_ms / self.hop_ms - self._load)
         self.late += stage_ms.get("total", 0.0) > self.hop_ms
+
+    def _add(self, name: str, ms: float, now: float) -> None:
+        if name not in self._recent:
+            self._recent[name], self._session[name] = Times(), Histogram()
+        self._recent[name].add(ms, now)
+        self._session[name].add(ms)
 
     def read(self, now: float) -> Health:
         rate = 0.0
         if len(self._arrivals) > 1 and (span := self._arrivals[-1][0] - self._arrivals[0][0]) > 0.5:
             # the first chunk arrived before the span began
-            rate = sum(n for _, n in self._arrivals[1:]) / span
+            rate = (self._arrived - self._arrivals[0][1]) / span
+        times: dict[str, Quantiles] = {name: recent.quantiles(now) for name, recent in self._recent.items()}
+        age, extra = times.pop(AGE, None), times.pop(EXTRA, None)
         return Health(
-            {stage: times.quantiles(now) for stage, times in self._stages.items()},
+            times,
             min(1.0, self._load),
             rate,
             self.nominal_hz,
@@ -95,4 +84,16 @@ class HealthMeter:
             self.gaps,
             self.restarts,
             None if self.offset_s is None else 1e3 * self.offset_s,
+            age,
+            extra,
+            self.cpu,
+            self.rss_mb,
+            self.backlog_s,
+            self.clock,
+            self.clock_steps,
+            self.backward,
         )
+
+    def export(self) -> dict[str, Any]:
+        """Every histogram of the session, for JSON: by stage, "age" and "extra"."""
+        return {name: histogram.export() for name, histogram in self._session.items()}

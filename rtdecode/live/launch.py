@@ -7,6 +7,7 @@ ONNX Runtime. Knows how a core ends, not what it does.
 import os
 import signal
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from rtdecode.errors import ContractError, RtdecodeError
@@ -17,22 +18,33 @@ from rtdecode.live.slot import Slot
 DRAIN_S = 0.5  # at the end, for the parent to fetch the last words
 
 
-def core_main(config: CoreConfig, slot_name: str, pipe: Connection, parent: int) -> None:
+def core_main(
+    config: CoreConfig,
+    slot_name: str,
+    pipe: Connection,
+    parent: int,
+    writer: Callable[[int], LineWriter] = LineWriter,
+) -> None:
     """Entry point of the spawned process: runs until SIGTERM, an error, or the end of `parent`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the parent's to answer
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(1))
-    lines = LineWriter(pipe.fileno())
-    core = None
+    lines = writer(pipe.fileno())
+    core = tape = None
     try:
         from rtdecode.sources.lsl import Search, quiet
 
         quiet()
         search = Search()  # listens to the network while the decoder is loaded
         from rtdecode.live.core import Core
+        from rtdecode.live.feed import Feed
+        from rtdecode.live.tape import Tape
 
-        core = Core(config, Slot(name=slot_name), lines, search)
+        tape = Tape(Feed(name=config.feed) if config.feed else None)
+        lines.also = tape.line
+
+        core = Core(config, Slot(name=slot_name), lines, search, tape)
         core.run(lambda: bool(stopping) or lines.closed or os.getppid() != parent)
     except RtdecodeError as problem:
         problems = list(problem.problems) if isinstance(problem, ContractError) else []
@@ -44,4 +56,6 @@ def core_main(config: CoreConfig, slot_name: str, pipe: Connection, parent: int)
             core.failed(message)
         lines.send({"kind": "error", "type": "", "message": message, "trace": traceback.format_exc()})
     lines.drain(DRAIN_S)
+    if tape:
+        tape.finish()
     os._exit(0)  # liblsl's destructors may abort

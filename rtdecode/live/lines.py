@@ -11,8 +11,10 @@ import os
 import select
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would build an encoder every time
 KEPT = 4096  # lines waiting for a slow reader; at 50 decisions/s more than a minute
 
 
@@ -28,15 +30,23 @@ class LineWriter:
         self._untold = 0
         self.dropped = 0
         self.closed = False
+        self.also: Callable[[bytes], None] | None = None  # gets every line, even those dropped here
 
     def send(self, line: dict[str, Any]) -> None:
         """Queue one object (not empty) and write what the pipe takes now."""
+        self.write(_ENCODE(line).encode())
+
+    def write(self, line: bytes) -> None:
+        """The same for an object that is JSON already, on one line and without its end."""
         if len(self._waiting) >= self._keep:
             self._waiting.popleft()
             self.dropped += 1
             self._untold += 1
-        self._waiting.append(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        encoded = line + b"\n"
+        self._waiting.append(encoded)
         self.flush()
+        if self.also is not None:
+            self.also(encoded)
 
     def flush(self) -> None:
         """Write as much as fits; never waits."""

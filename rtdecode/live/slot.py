@@ -14,6 +14,11 @@ _HEAD = struct.Struct("<QQI")  # sequence (odd while writing), bytes, CRC-32
 _SEQUENCE = struct.Struct("<Q")
 
 
+def signal_name(slot_name: str) -> str:
+    """The name of the signal memory that goes with a slot."""
+    return f"{slot_name}-s"
+
+
 class Slot:
     """`capacity` bytes under a name. The process that creates it unlinks it."""
 

@@ -4,9 +4,12 @@ Used by the screen and by headless runs alike. Draws and prints nothing.
 """
 
 import contextlib
+import dataclasses
 import multiprocessing
 import os
 import signal
+import time
+from collections.abc import Callable
 from typing import Any
 
 import rtdecode.errors
@@ -14,11 +17,12 @@ from rtdecode.errors import ContractError, RtdecodeError
 from rtdecode.live.config import CoreConfig
 from rtdecode.live.launch import core_main
 from rtdecode.live.lines import LineReader
-from rtdecode.live.slot import Slot
-from rtdecode.snapshot import Snapshot, decode
+from rtdecode.live.signal_memory import SIGNAL_BYTES, SignalMemory
+from rtdecode.live.slot import Slot, signal_name
+from rtdecode.snapshot import Decoder, Snapshot
 
-# Room for the signal of 6000 channels. Pages that are never written cost nothing.
-PICTURE_BYTES = 32 << 20
+# Room for the states of 6000 channels. Pages that are never written cost nothing.
+PICTURE_BYTES = 4 << 20
 
 
 class CoreStopped(RtdecodeError):
@@ -37,14 +41,21 @@ class Supervisor:
                 for message in core.messages(0.1): ...
                 snapshot = core.latest()
 
+    telemetry  after `stop`: the session's histograms by stage (live/histogram.py)
     error  why the core ended, once `messages` has met it; None while all is well or after `stop`
     """
+
+    _entry: Callable[..., None] = staticmethod(core_main)
+    _more: tuple[Any, ...] = ()  # further arguments of `_entry`, for whoever measures the core
 
     def __init__(self, config: CoreConfig):
         self.config = config
         self.error: RtdecodeError | None = None
+        self.telemetry: dict[str, Any] = {}
         self._process: Any = None
         self._slot: Slot | None = None
+        self._signal: SignalMemory | None = None
+        self._decoder = Decoder()
         self._reader: LineReader | None = None
         self._seen = b""
         self._snapshot: Snapshot | None = None
@@ -52,10 +63,11 @@ class Supervisor:
     def start(self) -> None:
         """Spawn the core; returns at once. What goes wrong there comes as `error`."""
         self._slot = Slot(PICTURE_BYTES)
+        self._signal = SignalMemory(signal_name(self._slot.name), SIGNAL_BYTES)
         context = multiprocessing.get_context("spawn")
         self._receiving, sending = context.Pipe(duplex=False)
-        arguments = (self.config, self._slot.name, sending, os.getpid())
-        self._process = context.Process(target=core_main, args=arguments, name="rtdecode-core", daemon=True)
+        arguments = (self.config, self._slot.name, sending, os.getpid(), *self._more)
+        self._process = context.Process(target=self._entry, args=arguments, name="rtdecode-core", daemon=True)
         # Ctrl-C while the child imports would end it with a traceback: it inherits this, then ignores it.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -100,7 +112,9 @@ class Supervisor:
         """The newest picture; None before the first."""
         data = self._slot.read() if self._slot else None
         if data is not None and data is not self._seen:
-            self._seen, self._snapshot = data, decode(data)
+            self._seen, snapshot = data, self._decoder.decode(data)
+            signal = self._signal.newest() if self._signal else snapshot.signal
+            self._snapshot = dataclasses.replace(snapshot, signal=signal)
         return self._snapshot
 
     def stop(self, timeout_s: float = 1.5) -> None:
@@ -108,6 +122,7 @@ class Supervisor:
         if self._process is not None:
             if self._process.is_alive():
                 self._process.terminate()
+                self._hear_last_words(timeout_s)
                 self._process.join(timeout_s)
             if self._process.is_alive():
                 self._process.kill()
@@ -116,9 +131,19 @@ class Supervisor:
             self._process = None
             self._receiving.close()
             self._reader = None
+        if self._signal is not None:
+            self._signal.close()
+            self._signal = None
         if self._slot is not None:
             self._slot.close()
             self._slot = None
+
+    def _hear_last_words(self, timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while self._reader and not self._reader.closed and (left := deadline - time.monotonic()) > 0:
+            for line in self._reader.read(left):
+                if line.get("kind") == "telemetry":
+                    self.telemetry = line["histograms"]
 
     def __enter__(self) -> "Supervisor":
         try:

@@ -3,12 +3,12 @@
 Knows nothing of LSL, of decoding or of the screen.
 """
 
-import math
-from dataclasses import dataclass
-
 import numpy as np
 
+from rtdecode.live.clock import Gap, StampLine
 from rtdecode.snapshot import State
+
+__all__ = ["Gap", "GapCheck", "Watch"]
 
 STALE_S = 0.25
 LOST_S = 2.0
@@ -31,7 +31,7 @@ class Watch:
 
     def opened(self, now: float) -> None:
         """A stream was opened; nothing of it was seen yet."""
-        self._open, self._decided, self._seen = True, False, now
+        self._open, self._decided, self._seen = self.state is not State.FAILED, False, now
         self._enter(State.FILLING, now)
 
     def samples(self, now: float) -> None:
@@ -53,7 +53,7 @@ class Watch:
         self._enter(State.LOST, now)
 
     def fail(self, now: float) -> None:
-        """The decoder itself stopped."""
+        """The decoder itself stopped, for good. Samples may go on coming."""
         self._open = False
         self._enter(State.FAILED, now)
 
@@ -67,58 +67,23 @@ class Watch:
         return self.state
 
     def _enter(self, state: State, now: float) -> None:
-        if state is not self.state:
+        if state is not self.state and self.state is not State.FAILED:
             self.state, self.since = state, now
 
 
-@dataclass(frozen=True)
-class Gap:
-    """A break before sample `at` of a chunk: stamps off by `seconds`, negative when they went back."""
-
-    at: int
-    seconds: float
-
-
 class GapCheck:
-    """Finds breaks in raw stamps by comparing them with a line through the run so far.
-
-    Amplifiers stamp with several milliseconds of jitter and in bursts, so a single step says little. The line
-    advances by the nominal period and follows the stamps' mean over 30 s, which forgives drifting clocks
-    (1000 ppm: 30 ms) and lets small losses add up until they exceed the tolerance of 50 ms (3 samples at low
-    rates). A shorter loss stays unseen: its cost is a shift of the same length.
-    """
-
-    TOLERANCE_S = 0.05
-    MEMORY_S = 30.0
+    """Breaks in raw stamps, for whoever needs no times: see StampLine."""
 
     def __init__(self, sfreq: float):
-        self.period_s = 1.0 / sfreq
-        self.tolerance_s = max(self.TOLERANCE_S, 3 * self.period_s)
-        self._memory = max(1.0, self.MEMORY_S * sfreq)
-        self.reset()
+        self._line = StampLine(sfreq)
 
     def reset(self) -> None:
         """A new run: the next stamp is as good as any."""
-        self._next = math.nan
-        self._seen = 0
+        self._line.reset()
 
     def check(self, stamps: np.ndarray) -> Gap | None:
         """The first break in `stamps`, which continue those seen; None, and the line moves on, without one.
 
         After a Gap only the stamps before it were taken in: call `reset` and check the rest again.
         """
-        finite = np.isfinite(stamps)
-        if not finite.any():
-            return None
-        line = self.period_s * np.arange(len(stamps))
-        if math.isnan(self._next):
-            first = int(np.argmax(finite))
-            self._next = float(stamps[first] - line[first])
-        error = np.where(finite, stamps - (self._next + line), 0.0)  # a stamp that is none says nothing
-        broken = np.flatnonzero(np.abs(error) > self.tolerance_s)
-        whole = int(broken[0]) if len(broken) else len(stamps)
-        if whole:
-            self._seen += whole
-            weight = min(1.0, whole / min(self._seen, self._memory))
-            self._next += whole * self.period_s + weight * float(error[:whole].mean())
-        return Gap(whole, float(error[whole])) if len(broken) else None
+        return self._line.check(stamps)[1]

@@ -25,6 +25,8 @@ FORMATS = {
 def read(path: str | Path, stream: str | None = None) -> Recording:
     """The recording in a file (or a CTF .ds folder), in microvolts and femtotesla where a unit is stated.
 
+    A session log (a folder with session.json) is a recording, too.
+
     stream  which one of an XDF file: its name, its type, or NAME/TYPE; None when there is but one
     RecordingError says in a sentence why a file cannot be read; MissingExtra names what to install.
     """
@@ -32,6 +34,10 @@ def read(path: str | Path, stream: str | None = None) -> Recording:
     ending = _ending(path)
     if not path.exists():
         raise RecordingError(f"there is no recording {path}")
+    if path.is_dir() and (path / "session.json").exists():
+        from rtdecode.recordings.session_log import read_session
+
+        return read_session(path, stream)
     if ending not in FORMATS:
         beside = path.with_suffix(".vhdr")
         if ending in (".eeg", ".vmrk") and beside.is_file():

@@ -21,7 +21,8 @@ class Marker:
 class Recording:
     """One multichannel signal of one file.
 
-    data      (T, C) float32, T >= 1, all finite;  sfreq  nominal rate in Hz
+    data      (T, C) float32, T >= 1, all finite (a session log's as they came: perhaps float64, perhaps NaN)
+    sfreq     nominal rate in Hz
     labels, units   one per channel; units are "microvolts", "femtotesla" … or "" when the file states none
     stype     what is measured: "EEG", "MEG", "ECoG" …;  name  of the stream, or of the file
     stamps    (T,) seconds on the file's own clock, or None: evenly spaced

@@ -42,6 +42,7 @@ def read_xdf(path: Path, stream: str | None = None) -> Recording:
     segments = tuple((int(first), int(last) + 1) for first, last in chosen["info"].get("segments") or ())
     if len(segments) > 1:
         notes += (f"clock reset or gap: {len(segments)} segments",)
+    notes += _odd(streams, chosen)
     markers = tuple(_markers(streams, float(stamps[0])))
     return Recording(data, sfreq, labels, units, stype, name, stamps, markers, segments, notes)
 
@@ -63,6 +64,19 @@ def _choose(path: Path, streams: Sequence[Any], wanted: str | None) -> Any:
         raise RecordingError(f"{path} has no stream {wanted!r} of signals", hint=f"its streams: {listed}")
     said = f"{len(matches)} streams called {wanted!r}" if wanted else f"{len(matches)} streams of signals"
     raise RecordingError(f"{path} holds {said}", hint=f"choose one by name, type or NAME/TYPE: {listed}")
+
+
+def _odd(streams: Sequence[Any], chosen: Any) -> tuple[str, ...]:
+    """Notes on stamps without a common clock, and on streams that hold nothing."""
+    notes = []
+    clockless = [s for s in streams if not len(s.get("clock_times", ())) and len(s["time_stamps"])]
+    if any(stream is chosen for stream in clockless):
+        notes.append("no clock offsets: stamps are on the sender's own clock")
+    elif clockless:
+        notes.append(f"no clock offsets, so perhaps shifted: {', '.join(map(_full_name, clockless))}")
+    if empty := [_full_name(stream) for stream in streams if not len(stream["time_stamps"])]:
+        notes.append(f"empty, without a single sample: {', '.join(empty)}")
+    return tuple(notes)
 
 
 def _complete(path: Path, stream: Any, samples: int) -> tuple[str, ...]:

@@ -6,7 +6,9 @@ stream and de-jittering hides gaps. It does not know bundles, states or decision
 """
 
 import os
+import re
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +17,16 @@ from typing import Any
 import numpy as np
 import pylsl
 
-from rtdecode.errors import StreamError
+from rtdecode.errors import ContractError, StreamError
+from rtdecode.sources.offset import Offset
+from rtdecode.sources.predicate import parse
 from rtdecode.types import StreamInfo
 
 RESOLVE_S = 1.0  # shorter waits return only some of the streams that are there
 BUFFER_S = 60  # what liblsl holds for us; beyond it the oldest samples vanish, which the stamps betray
 OFFSET_EVERY_S = 2.0
+AGAIN_S = 0.1
+PATIENT_S, PAUSE_S = 10.0, 2.0  # of looking for a stream without a pause, and the longest pause then
 
 _FORMATS = {
     pylsl.cf_float32: "float32",
@@ -79,20 +85,45 @@ def describe(found: Found, timeout_s: float = 2.0) -> StreamInfo:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which stream: by name, by type, by both; by neither, whichever stream of samples there is."""
+    """Which stream: by name, type, source_id, predicate (predicate.py); by none, any stream of samples.
+
+    ConfigError when the predicate does not parse.
+    """
 
     name: str | None = None
     stype: str | None = None
+    source_id: str | None = None
+    where: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_test", parse(self.where) if self.where is not None else None)
 
     def fits(self, info: StreamInfo) -> bool:
-        named = self.name is None or info.name == self.name
-        typed = self.stype is None or info.stype == self.stype
-        return named and typed and (self.name is not None or info.dtype != "string")
+        for wanted, found in (
+            (self.name, info.name),
+            (self.stype, info.stype),
+            (self.source_id, info.source_id),
+        ):
+            if wanted is not None and found != wanted:
+                return False
+        test: Callable[[StreamInfo], bool] | None = getattr(self, "_test")  # noqa: B009
+        if test is not None and not test(info):
+            return False
+        # whoever names a stream of strings is told that it carries strings
+        return info.dtype != "string" or self.name is not None or self.source_id is not None
 
     def __str__(self) -> str:
         named = f"named {self.name!r}" if self.name is not None else ""
         typed = f"of type {self.stype!r}" if self.stype is not None else ""
-        return " ".join(filter(None, (named, typed))) or "of samples"
+        sent = f"with source_id {self.source_id!r}" if self.source_id is not None else ""
+        where = f"where {self.where}" if self.where is not None else ""
+        return " ".join(filter(None, (named, typed, sent, where))) or "of samples"
+
+
+def recognisable(source_id: str) -> bool:
+    """Whether this id will be the same at the next start of its sender. pylsl makes one of Python's hash(),
+    different in every process, where a sender gives none."""
+    return bool(source_id) and not re.fullmatch(r"-?\d{15,20}", source_id)
 
 
 def matching(found: Sequence[Found], wanted: Wanted) -> list[Found]:
@@ -102,11 +133,15 @@ def matching(found: Sequence[Found], wanted: Wanted) -> list[Found]:
 def select(found: Sequence[Found], wanted: Wanted, source_id: str = "") -> Found:
     """The one stream that is wanted. StreamError lists what is there when it is none or several.
 
-    source_id  of several streams prefer the one with this id: the stream that was decoded before
+    source_id  of the stream that was used before: another one does not replace it
     """
     candidates = matching(found, wanted)
-    if source_id and len(candidates) > 1:
-        candidates = [f for f in candidates if f.info.source_id == source_id] or candidates
+    if recognisable(source_id):
+        same = [f for f in candidates if f.info.source_id == source_id]
+        if candidates and not same:
+            others = "; ".join(_identity(f.info) for f in candidates)
+            raise StreamError(f"the stream with source_id {source_id} is not back; there is only {others}")
+        candidates = same
     if not candidates:
         raise StreamError(f"there is no stream {wanted}", hint=_inventory(found))
     if len(candidates) > 1:
@@ -130,10 +165,14 @@ def _identity(info: StreamInfo) -> str:
 
 
 class Search:
-    """Looks for streams in the background, again and again, so that the decoding loop never waits for it."""
+    """Looks for streams in the background, again and again, so that the decoding loop never waits for it.
+
+    Without a pause at first; once it has looked for long in vain, the network gets some rest in between.
+    """
 
     def __init__(self, resolver: Callable[[float], list[Found]] = resolve, wait_s: float = RESOLVE_S):
         self._resolve, self._wait_s = resolver, wait_s
+        self._began = time.monotonic()
         self._stop = threading.Event()
         self._latest: list[Found] | None = None
         self._thread = threading.Thread(target=self._work, name="search", daemon=True)
@@ -142,6 +181,7 @@ class Search:
     def _work(self) -> None:
         while not self._stop.is_set():
             self._latest = self._resolve(self._wait_s)
+            self._stop.wait(pause_s(time.monotonic() - self._began))
 
     def take(self) -> list[Found] | None:
         """The result of a search that ended since the last call, or None."""
@@ -152,17 +192,24 @@ class Search:
         self._stop.set()
 
 
+def pause_s(elapsed_s: float) -> float:
+    """Seconds to wait before looking again, after `elapsed_s` seconds of looking."""
+    return min(PAUSE_S, max(0.0, 0.1 * (elapsed_s - PATIENT_S)))
+
+
 class LslSource:
     """One inlet. `pull` is for one thread; the clock offset is asked for on another.
 
-    info       with labels and units;  offset_s  seconds from the stream's clock to ours, None until known
+    info      with labels and units;  clock  from the stream's clock to ours
+    buffer_s  what is kept for us while we do not pull
     """
 
-    def __init__(self, found: Found, timeout_s: float = 3.0):
-        self._inlet = pylsl.StreamInlet(found.handle, max_buflen=BUFFER_S, recover=False)
+    def __init__(self, found: Found, timeout_s: float = 3.0, buffer_s: int = BUFFER_S):
+        self._inlet = pylsl.StreamInlet(found.handle, max_buflen=buffer_s, recover=False)
         self.info = _full_info(self._inlet, timeout_s)
         if self._inlet.np_dtype is None:
-            raise StreamError(f"stream {self.info.name!r} carries strings, not samples")
+            text = "it carries strings, not samples"
+            raise ContractError(f"stream {self.info.name!r} cannot be used: {text}", problems=(text,))
         try:
             self._inlet.open_stream(timeout_s)
         except RuntimeError as problem:
@@ -173,9 +220,13 @@ class LslSource:
         # float32 holds every int8, int16 and float32; wider formats need float64
         wide = self.info.dtype in ("float64", "int32", "int64")
         self._dtype = np.dtype(np.float64 if wide else np.float32)
-        self.offset_s: float | None = None
-        self._closing = threading.Event()
-        threading.Thread(target=self._watch_clock, args=(self._inlet,), name="clock", daemon=True).start()
+        inlet = self._inlet
+        self.clock = OffsetWatch(lambda wait_s: inlet.time_correction(timeout=wait_s))
+
+    @property
+    def offset_s(self) -> float | None:
+        """Seconds from the stream's clock to ours, None until known."""
+        return self.clock.offset.value
 
     def pull(self, min_samples: int, timeout_s: float) -> tuple[np.ndarray, np.ndarray]:
         """Samples (T, C) float32 or float64 and raw stamps (T,), 0 <= T; valid until the next call.
@@ -198,21 +249,59 @@ class LslSource:
         """Samples that arrived and were not pulled yet."""
         return int(self._inlet.samples_available())
 
+    def now(self) -> float:
+        """Seconds on our own LSL clock: a stamp plus `offset_s` compares with it."""
+        return float(pylsl.local_clock())
+
     def close(self) -> None:
         """Let go of the inlet. The clock thread keeps it until its own call returns, so nobody waits here."""
-        self._closing.set()
+        self.clock.close()
         del self._inlet
 
-    def _watch_clock(self, inlet: pylsl.StreamInlet) -> None:
+
+class OffsetWatch:
+    """Asks for a clock offset again and again, on a thread of its own: the answer may never come.
+
+    measure  seconds to wait -> offset; TimeoutError without an answer, RuntimeError when there never will be
+    """
+
+    def __init__(self, measure: Callable[[float], float], every_s: float = OFFSET_EVERY_S):
+        self.offset = Offset()
+        self._steps: list[float] = []
+        self._measure, self._every_s = measure, every_s
+        self._closed, self._wake = False, threading.Event()
+        threading.Thread(target=self._work, name="clock", daemon=True).start()
+
+    def take_step(self) -> float:
+        """By how much the clocks jumped against each other since the last call."""
+        total = 0.0
+        while self._steps:
+            total += self._steps.pop()
+        return total
+
+    def ask_again(self) -> None:
+        """There is reason to believe that the offset changed."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Waits for nothing; the thread ends when its question does."""
+        self._closed = True
+        self._wake.set()
+
+    def _work(self) -> None:
         # the first answer takes 0.65 s by liblsl's construction, and for ever where UDP is blocked
-        while not self._closing.is_set():
+        while not self._closed:
             try:
-                self.offset_s = inlet.time_correction(timeout=1.0)
-            except pylsl.util.TimeoutError:
+                step = self.offset.push(self._measure(1.0))
+            except (TimeoutError, pylsl.util.TimeoutError):
+                self._wake.wait(AGAIN_S)
                 continue
             except RuntimeError:
                 return
-            self._closing.wait(OFFSET_EVERY_S)
+            if step is not None:
+                self._steps.append(step)
+            self._wake.wait(self._every_s)
+            self._wake.clear()
 
 
 def _gone(name: str, problem: Exception) -> StreamError:

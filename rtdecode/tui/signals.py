@@ -10,8 +10,8 @@ from rtdecode.tui.lines import EMPTY, Line, cell_len, clean, figure, frame, inne
 from rtdecode.tui.traces import braille
 
 LABEL, VALUE = 8, 10  # most cells of a label, and cells of the value with its unit
-ROLES = {"✓": "good", "▁": "bad", "▲": "bad", "≈": "warn", "·": "dim"}
-WORDS = {"▁": "flat", "▲": "railed", "≈": "noisy", "·": "off"}
+ROLES = {"✓": "good", "▁": "bad", "▲": "bad", "≈": "warn", "∿": "warn", "·": "dim"}
+WORDS = {"▁": "flat", "▲": "railed", "≈": "noisy", "∿": "line noise", "·": "off"}
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def test_verdicts_in_words() -> None:
         "b: does not fit",
         "  - rate is 500 Hz, the bundle needs 250 Hz",
         "  - 1 of 2 channels matched by name, missing: Fz",
-        "  - no unit is stated for Cz, the bundle needs microvolts",
+        "  - no unit is stated for Cz, the bundle needs microvolts: say with --assume-unit what it is",
     ]
 
 

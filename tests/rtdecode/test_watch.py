@@ -101,21 +101,19 @@ def test_jitter_bursts_and_drift_are_no_gaps() -> None:
     assert gaps(clean * (1 + 1e-3), [25] * 3999) == []
 
 
-def test_small_losses_add_up() -> None:
+def test_small_losses_show_where_stamps_are_regular() -> None:
     stamps = np.arange(5000) / SFREQ
     for at in range(1000, 1800, 100):
         stamps[at:] += 0.012
-    found = gaps(stamps, [5] * 999)
-    assert len(found) == 1
-    assert 1300 <= found[0][0] <= 1800
+    assert gaps(stamps, [5] * 999) == [(at, 0.012) for at in range(1000, 1800, 100)]
 
 
 def test_a_slow_stream_is_judged_by_its_own_period() -> None:
     stamps = np.arange(100) / 10.0
-    stamps[50:] += 0.25
+    stamps[50:] += 0.14
     assert gaps(stamps, [], 10.0) == []
     stamps[50:] += 0.1
-    assert gaps(stamps, [], 10.0) == [(50, 0.35)]
+    assert gaps(stamps, [], 10.0) == [(50, 0.24)]
 
 
 def test_a_stamp_that_is_no_number_says_nothing() -> None:

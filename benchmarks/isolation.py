@@ -1,0 +1,178 @@
+"""Does anything the screen goes through reach the decoder? One core, one screen, the same run.
+
+    python benchmarks/isolation.py [--seconds 10] [--channels 306] [--json]
+
+The real screen, in a process and pseudo-terminal of its own, reads the core's pictures; then it is frozen,
+resized without pause, and killed; at last nobody reads the core's lines. Prints p99 of what the core adds
+to its network in each phase, and the ratio to the phase with a healthy screen.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+from multiprocessing import resource_tracker
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+
+from rtdecode.bench.bundle import make_bench_bundle
+from rtdecode.bench.measure import stream_name
+from rtdecode.bench.probe import ProbedSupervisor, Stopwatch
+from rtdecode.bench.push_log import PushLog
+from rtdecode.bench.sender import Plan, sending
+from rtdecode.live.config import CoreConfig
+from rtdecode.live.signal_memory import SignalMemory
+from rtdecode.live.slot import Slot, signal_name
+from rtdecode.sources.lsl import quiet
+
+START_S, SFREQ = 5.0, 1000.0
+SIZES = ((120, 36), (80, 24), (200, 60), (60, 15))
+PHASES = ("screen", "frozen", "resized", "killed", "nobody reads")
+
+
+def view(slot_name: str) -> None:
+    """The screen's process: the real app on pictures of another process's core."""
+    import dataclasses
+
+    from rtdecode.snapshot import Decoder, Snapshot
+    from rtdecode.tui.app import LiveApp
+
+    # attaching must not make this process's tracker the owner: it would unlink what the core still writes
+    resource_tracker.register = lambda *_: None  # type: ignore[assignment]
+    slot, rows, decoder = Slot(name=slot_name), SignalMemory(signal_name(slot_name)), Decoder()
+
+    class Watched:
+        def latest(self) -> Snapshot | None:
+            data = slot.read()
+            return dataclasses.replace(decoder.decode(data), signal=rows.newest()) if data else None
+
+        def stop(self) -> None:
+            pass
+
+    LiveApp(Watched()).run()
+
+
+class Screen:
+    """A process in a pseudo-terminal whose output is read and thrown away."""
+
+    def __init__(self, slot_name: str):
+        self.terminal, theirs = pty.openpty()
+        self.resize(*SIZES[0])
+        env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        command = [sys.executable, __file__, "--view", slot_name]
+        self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env)
+        os.close(theirs)
+        self.shown = 0
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            while data := os.read(self.terminal, 1 << 16):
+                self.shown += len(data)
+        except OSError:
+            return
+
+    def resize(self, columns: int, lines: int) -> None:
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def measure(seconds: float, channels: int) -> tuple[dict[str, np.ndarray], int]:
+    """Milliseconds over inference of every decision by phase, and the bytes the screen drew."""
+    total_s = START_S + len(PHASES) * seconds + 2.0
+    name, log = stream_name(), PushLog(1, round(total_s * SFREQ) + 1)
+    watch = Stopwatch(round(100 * total_s))
+    edges: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="rtdecode-isolation-") as folder:
+        bundle = Path(folder) / "bundle"
+        make_bench_bundle(bundle, channels, SFREQ)
+        plan = Plan(name, log.name, channels, SFREQ, total_s, index=False)
+        config = CoreConfig(str(bundle), name, wait_s=15.0)
+        with sending(plan), ProbedSupervisor(config, watch) as core:
+            assert core._slot is not None
+            screen = Screen(core._slot.name)
+            try:
+                _until(core, time.monotonic() + START_S)
+                for phase in PHASES:
+                    edges.append(time.monotonic())
+                    if phase == "frozen":
+                        screen.send(signal.SIGSTOP)
+                    elif phase == "resized":
+                        screen.send(signal.SIGCONT)
+                    elif phase == "killed":
+                        screen.end()
+                    _until(core, edges[-1] + seconds, phase, screen)
+                edges.append(time.monotonic())
+            finally:
+                screen.end()
+            rows, start = watch.rows(), log.start
+        index = np.rint((rows[:, 0] - start) * SFREQ).astype(int)
+        extra = 1e3 * (rows[:, 1] - log.times(index)) - rows[:, 2]
+        log.stop()
+        log.close()
+        watch.close()
+    phase_of = np.searchsorted(edges, rows[:, 1]) - 1
+    return {phase: extra[phase_of == k] for k, phase in enumerate(PHASES)}, screen.shown
+
+
+def _until(core: ProbedSupervisor, end: float, phase: str = "", screen: Screen | None = None) -> None:
+    k = 0
+    while time.monotonic() < end:
+        if phase == "nobody reads":
+            time.sleep(0.05)
+            continue
+        core.messages(0.05)
+        if phase == "resized" and screen:
+            screen.resize(*SIZES[k % len(SIZES)])
+            k += 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--channels", type=int, default=306)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--view", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.view:
+        view(options.view)
+        return 0
+    quiet()
+    found, drawn = measure(options.seconds, options.channels)
+    if not drawn or not all(len(ms) for ms in found.values()):
+        print("a phase holds no decision, or the screen drew nothing", file=sys.stderr)
+        return 1
+    p99 = {phase: float(np.quantile(ms, 0.99)) for phase, ms in found.items()}
+    p50 = {phase: float(np.quantile(ms, 0.5)) for phase, ms in found.items()}
+    ratio = {phase: p99[phase] / p99["screen"] for phase in PHASES}
+    if options.json:
+        print(json.dumps({"p50_ms": p50, "p99_ms": p99, "ratio": ratio, "drawn_bytes": drawn}))
+        return 0
+    for phase in PHASES:
+        print(
+            f"{phase:<14} extra p50 {p50[phase]:6.2f} ms  p99 {p99[phase]:6.2f} ms  ratio {ratio[phase]:.2f}"
+        )
+    print(f"the screen drew {drawn / 1e6:.1f} MB; pushed to published, minus inference")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

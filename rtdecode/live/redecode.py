@@ -1,0 +1,130 @@
+"""Decodes a session log again: the same chunks, connections, runs and hops left out as when it was live.
+
+What depended on the clock then (where a run ended, what was skipped) is taken from the log, all else is made
+anew. What comes out must equal what was logged, byte by byte; `compare` says where it does not. Pure of LSL.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rtdecode.bundle import Bundle
+from rtdecode.engines import Session
+from rtdecode.live.clock import Gap
+from rtdecode.live.decoding import Decoding, Script
+from rtdecode.live.output import decision_line
+from rtdecode.session.reader import SessionLog
+from rtdecode.types import Decision
+
+COMPARED = ("index", "run", "sample", "t", "retrieved", "text", "warnings")
+
+
+class _Collector:
+    def __init__(self) -> None:
+        self.decisions: list[Decision] = []
+
+    def decided(self, decision: Decision, began: float) -> None:
+        self.decisions.append(decision)
+
+    def broke(self, gap: Gap, lost: int) -> None: ...
+
+    def stepped(self, seconds: float) -> None: ...
+
+    def restarted(self, why: str) -> None: ...
+
+    def failed(self, why: str) -> None: ...
+
+    def noted(self, level: str, text: str) -> None: ...
+
+
+class _Ranked:
+    """Which hops of the log were ranked: all but those without a decision before the last of their run."""
+
+    def __init__(self, log: SessionLog):
+        self._logged = {(line["run"], line["sample"]) for line in log.lines("decision")}
+        self._last: dict[int, int] = {}
+        for run, sample in self._logged:
+            self._last[run] = max(sample, self._last.get(run, 0))
+
+    def __call__(self, run: int, sample: int) -> bool:
+        return (run, sample) in self._logged or sample > self._last.get(run, 0)
+
+
+def redecode(log: SessionLog, bundle: Bundle, session: Session) -> Iterator[dict[str, Any]]:
+    """Decision lines of the whole log, as they were written live but for the times they took.
+
+    ContractError when the log's stream does not fit the bundle.
+    """
+    config, collector, ranked = log.manifest.config, _Collector(), _Ranked(log)
+    runs = log.runs()
+    decoding: Decoding | None = None
+    current = 0
+    for chunk in log.chunks():
+        if chunk.stream != current:
+            current = chunk.stream
+            info = log.streams[current].info
+            channels = bundle.spec.stream.bind(info, str(config.get("assume_unit") or ""))
+            if decoding is None:
+                bad: Literal["mask", "keep"] = "keep" if config.get("bad") == "keep" else "mask"
+                decoding = Decoding(bundle, session, channels, info, collector, bad=bad)
+            else:
+                decoding.rebind(channels, info)
+            breaks = frozenset(run.start for run in runs if run.stream == current)
+            decoding.script = Script(breaks, ranked)
+        assert decoding is not None
+        decoding.push(chunk.data, chunk.stamps)
+        yield from (decision_line(decision, {}, None) for decision in collector.decisions)
+        collector.decisions.clear()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """equal of logged decisions came out the same; first: the first that did not, in words."""
+
+    logged: int
+    equal: int
+    first: str = ""
+
+    @property
+    def same(self) -> bool:
+        return self.equal == self.logged
+
+
+def compare(
+    logged: Iterable[dict[str, Any]], again: Iterable[dict[str, Any]], times: bool = True
+) -> Comparison:
+    """Decisions of a log with decisions decoded anew, matched by run and sample.
+
+    times  False: `t` is left out
+    """
+    keys = COMPARED if times else tuple(key for key in COMPARED if key != "t")
+    anew = {(line["run"], line["sample"]): line for line in again}
+    count = equal = 0
+    first = ""
+    for line in logged:
+        count += 1
+        other = anew.get((line["run"], line["sample"]))
+        if other is not None and printed(line, keys) == printed(other, keys):
+            equal += 1
+        elif not first:
+            where = f"decision {line['index']} of run {line['run']}"
+            first = f"{where} is missing" if other is None else f"{where}: {_difference(line, other, keys)}"
+    return Comparison(count, equal, first)
+
+
+def printed(line: dict[str, Any], keys: tuple[str, ...] = COMPARED) -> str:
+    """What is compared of a decision, as it is written."""
+    return json.dumps({key: line.get(key) for key in keys}, ensure_ascii=False)
+
+
+def _difference(line: dict[str, Any], other: dict[str, Any], keys: tuple[str, ...]) -> str:
+    for key in keys:
+        if json.dumps(line.get(key)) != json.dumps(other.get(key)):
+            return f"{key} was {_short(line.get(key))}, now {_short(other.get(key))}"
+    return "equal"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 120 else text[:117] + "..."
