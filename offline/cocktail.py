@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from offline.cocktail_evaluate import evaluate
+from offline.cocktail_task import DELAY, FACTS, FRAMES, HOP, MODEL_SFREQ, envelope_r
 from offline.ridge import NormalEquations, apply_filter
 from offline.studies.cocktail import LICENCE, SFREQ, Cocktail, Trial, load
 from rtdecode.bundle import SCHEMA, BundleSpec, ModelSpec, Score, Training, load_bundle, seal, write_bank
@@ -23,21 +25,15 @@ from rtdecode.errors import BundleError, TrainingError
 from rtdecode.preprocess import Preprocess, PreprocessSpec, Scaler, robust_scale
 from rtdecode.recordings.cocktail import MASTOIDS, SCALP
 from rtdecode.retrieve import Bank, Candidate, RetrievalSpec, Retriever
-from rtdecode.types import to_samples
 
 log = logging.getLogger(__name__)
 
-MODEL_SFREQ = 64.0
 BAND_HZ, ORDER = (1.0, 9.0), 2
-DELAY = to_samples(0.25, MODEL_SFREQ)  # lags 0 to 250 ms
-FRAMES = to_samples(15.0, MODEL_SFREQ)
-HOP = to_samples(1.0, MODEL_SFREQ)
 CLAMP = 20.0
 LAMBDAS = (1e2, 1e3, 1e4, 1e5, 1e6)  # for samples and envelopes of variance 1
 SHARPNESS = tuple(float(v) for v in np.geomspace(1, 100, 41))
 GOLDEN_STEPS = 8
 CONTRACT = Contract(SCALP, "microvolts", SFREQ, MASTOIDS)
-FACTS = "study.json"
 
 
 @dataclass(frozen=True)
@@ -112,11 +108,6 @@ def envelopes(study: Cocktail, trials: Sequence[Trial]) -> np.ndarray:
     return filtered / filtered[:, [trial.attended for trial in trials]].std()
 
 
-def envelope_r(estimate: np.ndarray, envelope: np.ndarray) -> float:
-    """Pearson's r of an estimate (T', 1) with an envelope (T',) over a whole trial, DELAY taken out."""
-    return float(np.corrcoef(estimate[DELAY:, 0], envelope[: len(estimate) - DELAY])[0, 1])
-
-
 def _unscaled(channels: int) -> Preprocess:
     zeros, ones = (0.0,) * channels, (1.0,) * channels
     return Preprocess(PreprocessSpec(SFREQ, MODEL_SFREQ, *BAND_HZ, ORDER, zeros, ones, np.inf))
@@ -176,7 +167,6 @@ def _write(work: Path, study: Cocktail, held_out: int, fit: Fit) -> None:
     from safetensors.torch import save_file
 
     import models
-    from offline.cocktail_evaluate import evaluate
     from offline.export import export_onnx, golden
 
     net = models.DecoderNet(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from offline.cocktail import FACTS, FRAMES, HOP, envelope_r
+from offline.cocktail_task import FACTS, FRAMES, HOP, envelope_r
 from offline.studies.cocktail import load
 from rtdecode.bundle import Bundle, load_bundle
 from rtdecode.engine import Engine

@@ -14,14 +14,14 @@ from safetensors.numpy import load_file
 
 from offline.ridge import apply_filter
 from offline.study import Study, StudyRecording
+from offline.truth import decision_time, preprocessed, truth_of
 from rtdecode.bundle import Bundle, Score
 from rtdecode.engine import Engine
 from rtdecode.engines import Session, open_session
 from rtdecode.engines.onnx import OnnxSession
 from rtdecode.errors import StudyError
-from rtdecode.preprocess import Preprocess, PreprocessSpec
 from rtdecode.retrieve import Retriever
-from rtdecode.score import Heard, TopK, Truth, cer, top_k
+from rtdecode.score import TopK, Truth, cer, top_k
 from rtdecode.types import Chunk, Decision, StreamInfo
 
 CHUNK_S = 1.0  # pieces of recording given to the engine; the decisions do not depend on it
@@ -129,14 +129,6 @@ def fit_sharpness(bundle: Bundle, recordings: Sequence[StudyRecording]) -> float
     return round(SHARPNESS[int(np.argmin(losses))], 2)
 
 
-def preprocessed(spec: PreprocessSpec, recording: StudyRecording, bundle: Bundle) -> np.ndarray:
-    """(T, C) model samples of a whole recording, channels matched by label as live."""
-    info = StreamInfo(
-        recording.name, "EEG", recording.labels, (recording.unit,) * len(recording.labels), recording.sfreq
-    )
-    return Preprocess(spec).push(bundle.spec.stream.bind(info).apply(recording.read()))
-
-
 def _retrieval(
     bundle: Bundle,
     study: Study,
@@ -227,21 +219,6 @@ def _scored(
         heard = truth.candidate(decision_time(bundle, stop) - spec.delay_s)
         if retriever.ready() and heard is not None:
             yield retriever.scores(), heard
-
-
-def decision_time(bundle: Bundle, stop: int) -> float:
-    """Seconds of recording that a live engine has read when it decides with output frame stop - 1 as its
-    newest.
-    """
-    spec = bundle.spec
-    newest = Preprocess(spec.preprocess).resampler.newest_input(stop * spec.model.stride - 1)
-    return (newest + 1) / spec.stream.sfreq
-
-
-def truth_of(bundle: Bundle, recording: StudyRecording) -> Truth:
-    """What was heard when, in terms of the bundle's candidates."""
-    events = [Heard(e.kind, e.start, e.duration, e.text, e.stimulus) for e in recording.events]
-    return Truth(bundle.bank.candidates if bundle.bank else (), sorted(events, key=lambda e: e.start))
 
 
 def _text(decisions: Sequence[Decision]) -> str:

@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from offline.evaluate import decision_time, preprocessed, truth_of
 from offline.ideal import IdealObserver
 from offline.simulate.forward import FEATURES, auditory_features
 from offline.simulate.session import SubjectModel, subject_model
 from offline.study import Study, StudyRecording
+from offline.truth import decision_time, preprocessed, truth_of
 from rtdecode.bundle import Bundle
 from rtdecode.preprocess import Preprocess
 
