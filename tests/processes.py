@@ -8,9 +8,11 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 ROOT = Path(__file__).parents[1]
 LSL_CONFIG = "[multicast]\nResolveScope = machine\n[log]\nlevel = -3\n"
@@ -73,6 +75,17 @@ class Running:
         for reader in self._readers:
             reader.join(timeout_s)
         return code
+
+
+def left_after(processes: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Those that still run after `timeout_s`. An orphan that ended stays a zombie until its adopter looks."""
+    _, left = psutil.wait_procs(processes, timeout=timeout_s)
+    found = []
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from tests.bundles import make_bundle
-from tests.processes import LSL_CONFIG, ROOT, outlet, unique_name
+from tests.processes import LSL_CONFIG, ROOT, left_after, outlet, unique_name
 
 pytestmark = pytest.mark.live
 DEADLINE_S = 30.0
@@ -97,8 +97,7 @@ def test_no_process_stays_behind(bundle: Path, tmp_path: Path, end: str) -> None
             assert terminal.drain_until_end() == 0
         else:
             terminal.process.send_signal(signal.SIGKILL)
-        _, alive = psutil.wait_procs(children, timeout=2.0)
-        assert not alive
+        assert left_after(children, 2.0) == []
 
 
 def test_a_stream_that_does_not_fit_ends_in_one_sentence(bundle: Path, tmp_path: Path) -> None:

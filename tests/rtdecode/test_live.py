@@ -20,7 +20,7 @@ from rtdecode.engines import open_session
 from rtdecode.recordings import decode
 from tests.bundles import LABELS, SFREQ, make_bundle
 from tests.outlet import Plan, recording
-from tests.processes import live, outlet, running, unique_name
+from tests.processes import left_after, live, outlet, running, unique_name
 
 pytestmark = pytest.mark.live
 
@@ -235,7 +235,7 @@ def test_a_killed_parent_leaves_no_process_behind(bundle: Bundle, tmp_path: Path
         assert children
         os.kill(c.process.pid, signal.SIGKILL)
         c.process.wait()
-        _, alive = psutil.wait_procs(children, timeout=2.0)
+        alive = left_after(children, 2.0)
         assert alive == []
 
 
@@ -249,7 +249,7 @@ def test_a_signal_ends_it_within_two_seconds(bundle: Bundle, tmp_path: Path, num
         start = time.monotonic()
         assert c.end(10) == 0
         assert time.monotonic() - start < 2.0
-        assert psutil.wait_procs(children, timeout=2.0)[1] == []
+        assert left_after(children, 2.0) == []
     assert c.said("runs 1, samples lost 0") == 1
     assert not c.said("Traceback")
 

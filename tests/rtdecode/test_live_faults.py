@@ -12,7 +12,7 @@ import pytest
 
 from rtdecode.bundle import Bundle
 from tests.bundles import make_bundle
-from tests.processes import live, outlet, running, unique_name
+from tests.processes import left_after, live, outlet, running, unique_name
 
 pytestmark = pytest.mark.live
 
@@ -160,7 +160,7 @@ def test_a_signal_while_it_loads_or_looks(
         c.process.send_signal(number)
         assert c.end(10) in (0, 130)
         assert time.monotonic() - start < 2.5  # two seconds, and the time to notice it here
-        assert psutil.wait_procs(children, timeout=2.0)[1] == []
+        assert left_after(children, 2.0) == []
     assert not c.said("Traceback")
 
 

@@ -21,7 +21,7 @@ from rtdecode.engines import open_session
 from rtdecode.live.redecode import compare, redecode
 from rtdecode.session.reader import SessionLog
 from tests.bundles import LABELS, make_bundle, planted
-from tests.processes import Running, outlet, running, unique_name
+from tests.processes import Running, left_after, outlet, running, unique_name
 
 pytestmark = pytest.mark.live
 
@@ -85,7 +85,7 @@ def test_a_session_with_a_restart_is_recorded_and_decodes_again(bundle: Bundle, 
             began = time.monotonic()
             assert c.end(10) == 0, c.err
             assert time.monotonic() - began < 2.0
-    _, alive = psutil.wait_procs(children, timeout=2)
+    alive = left_after(children, 2)
     assert alive == []
 
     log = SessionLog(tmp_path / "log")
@@ -150,7 +150,7 @@ def test_everything_else_is_killed(bundle: Bundle, tmp_path: Path) -> None:
         c.wait_for(lambda c: len(c.out) > 3)
         children = psutil.Process(c.process.pid).children(recursive=True)
         os.kill(c.process.pid, signal.SIGKILL)
-        _, alive = psutil.wait_procs(children, timeout=5)
+        alive = left_after(children, 5)
         assert alive == []
     log = SessionLog(tmp_path / "log")
     assert log.closed
