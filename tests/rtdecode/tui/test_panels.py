@@ -98,6 +98,14 @@ def test_header_names_what_is_seen():
     assert "simulated · 8 x real EEG" in said(header.render(LIVE, 80))
 
 
+@pytest.mark.parametrize(
+    ("times", "words"), [(0.5, "0.5 x"), (8.0, "8 x"), (100.0, "100 x"), (1200.0, "1200 x")]
+)
+def test_header_says_the_strength_in_plain_numbers(times, words):
+    snapshot = replace(LIVE, bundle=replace(LIVE.bundle, times_real=times))
+    assert f"simulated · {words} real EEG" in said(header.render(snapshot, 120))
+
+
 def test_header_lists_the_streams_found_while_connecting():
     snapshot = Snapshot(State.CONNECTING, state_s=3.2, detail="looking for EEG", found=("amp [1]", "mock"))
     assert "looking for EEG  3 s  found 2: amp [1], mock" in said(header.render(snapshot, 120))
