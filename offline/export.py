@@ -67,6 +67,22 @@ def export_onnx(model: models.DecoderNet, size: int, path: Path) -> None:
         )
         assert program is not None
         program.save(str(path), external_data=False)
+    without_traces(path)
+
+
+def without_traces(path: Path) -> None:
+    """Take the exporter's notes out of an ONNX file: stack traces with the paths of this machine."""
+    import onnx
+
+    model = onnx.load(path)
+    graph = model.graph
+    parts = [model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]
+    for function in model.functions:
+        parts += [function, *function.node]
+    for part in parts:
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    onnx.save(model, path)
 
 
 @torch.no_grad()

@@ -35,6 +35,14 @@ def test_bundle_loads_and_both_engines_agree_with_its_golden_output(made):
         assert check_golden(open_session(again, engine), again, engine) < 1e-4
 
 
+def test_no_file_of_a_bundle_tells_where_it_was_made(made):
+    # the exporter writes stack traces into the graph: paths of somebody's machine, and other bytes on each
+    for file in made[2].path.iterdir():
+        content = file.read_bytes()
+        assert b"site-packages" not in content, file.name
+        assert b"export.py" not in content, file.name
+
+
 def test_exported_graph_equals_the_trained_model_on_a_whole_recording(made):
     study, checkpoint, bundle = made
     trained = load_checkpoint(checkpoint)
