@@ -151,6 +151,22 @@ class Engine:
         index, self._decisions = self._decisions, self._decisions + 1
         return Decision(index, self.run, self._next_sample, t, retrieved, hypothesis, stage_ms, warnings)
 
+    def rehearse(self) -> bool:
+        """Decide once more as before and forget it; False where nothing was decided yet.
+
+        A decoder that sleeps between hops finds the caches cold: the first use costs up to twice the second.
+        Done just before a hop is complete, so that it is the rehearsal that pays. It changes no state.
+        """
+        if not self._decisions:
+            return False
+        last = self._windows.start - self._windows.hop
+        if last < self._ring.first:
+            return False
+        self.session.rehearse(np.ascontiguousarray(self._ring.read(last, last + self._windows.size)))
+        if self.retriever and self.retriever.ready() and not self.retriever.ended():
+            self.retriever.rank()
+        return True
+
     def _skip(self) -> None:
         self._decisions += 1
         self.skipped += 1

@@ -33,6 +33,10 @@ class Session(Protocol):
         """x (size, C) float32 model samples -> frames."""
         ...
 
+    def rehearse(self, x: np.ndarray) -> None:
+        """Do what `run` does and forget it: the next real one finds its code and weights in the caches."""
+        ...
+
 
 def _onnx(bundle: Bundle, threads: int) -> Session:
     from rtdecode.engines.onnx import OnnxSession

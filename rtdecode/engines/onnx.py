@@ -37,6 +37,9 @@ class OnnxSession:
     def reset(self) -> None:
         self._state = dict(self._zero)
 
+    def rehearse(self, x: np.ndarray) -> None:
+        self._session.run(None, {"x": x[None], **self._state})
+
     def run(self, x: np.ndarray) -> Frames:
         values = self._session.run(None, {"x": x[None], **self._state})
         named = dict(zip(self._outputs, values, strict=True))

@@ -32,6 +32,11 @@ class TorchSession:
     def reset(self) -> None:
         self._state = self._net.initial_state(1)
 
+    def rehearse(self, x: np.ndarray) -> None:
+        state = self._state
+        self.run(x)
+        self._state = state  # a step returns a new one
+
     def run(self, x: np.ndarray) -> Frames:
         with self._torch.inference_mode():
             batch = self._torch.from_numpy(np.ascontiguousarray(x))[None]

@@ -42,6 +42,7 @@ PICTURE_S = 1 / 15
 QUALITY_S = 0.5
 HEALTH_S = 5.0
 TAIL_S = 0.002  # what is left to filter once a hop is complete; the rest of it is filtered as it comes
+REHEARSAL_SHARE = 0.7  # of that time, which warming up for the hop may take
 SPARE_S = 0.004  # pictures and the like are made where the next hop is at least so far away
 WAITED_S = 2e-4  # a pull that took longer had to wait for samples
 OFF_RATE = 0.01  # of the nominal rate; beyond it the network hears everything too slow or too fast
@@ -140,11 +141,21 @@ class Core:
             arrived = source.now()
             self._stamped = self._stamped or (float(stamps[-1]), arrived)
             decoding.push(data, stamps, arrived, source.waiting)
+            self._rehearse(decoding)
         elif self._watch.tick(now) is State.LOST:
             opened = self._connector.look_elsewhere()
             if opened:
                 self._lost("its sender was started anew")
                 self._use(opened)
+
+    def _rehearse(self, decoding: Decoding) -> None:
+        """Once per hop, while its last samples are on the way, if that takes less time than they do."""
+        last = self._story.decision
+        if self._decided or last is None or decoding.samples_to_next_hop() > self._tail:
+            return
+        cost_ms = last.stage_ms["infer"] + last.stage_ms["heads"]
+        if cost_ms < REHEARSAL_SHARE * 1e3 * TAIL_S and decoding.rehearse():
+            self._text.encode(last, {**last.stage_ms, "total": 0.0}, None)
 
     def _to_wait_for(self, decoding: Decoding) -> int:
         """Samples: first nearly all of a hop, whose filtering then delays nothing, then its last ones."""

@@ -6,6 +6,7 @@ Pure: no stream, no clock of its own, so that every fault is tested without LSL.
 events is the listener's business.
 """
 
+import contextlib
 import dataclasses
 import time
 from collections import deque
@@ -135,6 +136,15 @@ class Decoding:
 
     def samples_to_next_hop(self) -> int:
         return self._engine.samples_to_next_hop()
+
+    def rehearse(self) -> bool:
+        """Warm up for a hop that is about to be complete (Engine.rehearse). The network's failures are for
+        the hop itself to tell."""
+        if self.stopped or self.script or self._dropping:
+            return False
+        with contextlib.suppress(Exception):
+            return self._engine.rehearse()
+        return False
 
     def rebind(self, channels: ChannelMap, info: StreamInfo) -> None:
         """Go on with a stream that was opened anew, perhaps with its channels in another order: a new run."""

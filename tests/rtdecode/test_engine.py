@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtdecode.bundle import Bundle
+from rtdecode.bundle import Bundle, load_bundle
 from rtdecode.engine import Engine
 from rtdecode.engines import open_session
 from rtdecode.types import Chunk, Decision, StreamInfo
@@ -67,6 +67,28 @@ def test_pieces_equal_whole(bundle: Bundle, sizes: list[int]) -> None:
     whole = feed(engine(bundle), data, [])
     assert whole
     assert feed(engine(bundle), data, sizes) == whole
+
+
+def test_rehearsing_changes_nothing(bundle: Bundle) -> None:
+    data, decoder = planted(4.0), engine(bundle)
+    decisions, rehearsed = [], 0
+    for at in range(0, len(data), 7):
+        rehearsed += decoder.rehearse()
+        piece = data[at : at + 7]
+        decisions += decoder.push(Chunk(piece, (at + np.arange(len(piece))) / SFREQ, at))
+    assert rehearsed > len(decisions)
+    assert decisions == feed(engine(bundle), data, [])
+
+
+@pytest.mark.parametrize("name", ["onnx", "torch"])
+def test_a_session_forgets_what_it_rehearsed(name: str) -> None:
+    demo = load_bundle(Path(__file__).parents[2] / "recordings" / "demo")
+    session, steps = open_session(demo, name), demo.golden["x"]
+    for x, expected in zip(steps, demo.golden["estimate"].reshape(len(steps), -1), strict=True):
+        session.rehearse(x[::-1].copy())
+        estimate = session.run(x).estimate
+        assert estimate is not None
+        np.testing.assert_allclose(estimate.ravel(), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [1, 7, RAW_HOP])

@@ -41,6 +41,9 @@ class Slow:
     def reset(self) -> None:
         self.session.reset()
 
+    def rehearse(self, x: np.ndarray) -> None:
+        raise AssertionError("only the core rehearses")
+
     def run(self, x: np.ndarray) -> Frames:
         self.timer.t += self.cost_s(self.steps)
         self.steps += 1
@@ -152,6 +155,9 @@ class Failing:
 
     def reset(self) -> None:
         self.session.reset()
+
+    def rehearse(self, x: np.ndarray) -> None:
+        raise AssertionError("only the core rehearses")
 
     def run(self, x: np.ndarray) -> Frames:
         self.count += 1

@@ -38,6 +38,8 @@ class Mean:
 
     def reset(self) -> None: ...
 
+    def rehearse(self, x: np.ndarray) -> None: ...
+
     def run(self, x: np.ndarray) -> Frames:
         assert np.isfinite(x).all()
         log_probs = np.full((1, len(SYMBOLS)), -9.0, np.float32)
