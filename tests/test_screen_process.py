@@ -19,11 +19,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from rtdecode.session.reader import SessionLog
 from tests.bundles import make_bundle
 from tests.processes import LSL_CONFIG, ROOT, left_after, outlet, unique_name
 
 pytestmark = pytest.mark.live
 DEADLINE_S = 30.0
+FROZEN = 48  # decisions: twelve seconds, and more than a pipe takes
 
 
 class Terminal:
@@ -98,6 +100,40 @@ def test_no_process_stays_behind(bundle: Path, tmp_path: Path, end: str) -> None
         else:
             terminal.process.send_signal(signal.SIGKILL)
         assert left_after(children, 2.0) == []
+
+
+def test_a_frozen_and_resized_screen_holds_nobody_up(bundle: Path, tmp_path: Path) -> None:
+    """Stopped like a terminal nobody scrolls, then resized without pause: every hop is decided and logged."""
+    name, log = unique_name(), tmp_path / "log"
+    arguments = ("--bundle", str(bundle), "--stream", name, "--record", str(log))
+    with outlet(tmp_path, name), screen(tmp_path, *arguments) as terminal:
+        terminal.read_until("LIVE")
+        before = logged(log, 1)
+        terminal.process.send_signal(signal.SIGSTOP)
+        assert logged(log, before + FROZEN) >= before + FROZEN
+        terminal.process.send_signal(signal.SIGCONT)
+        for k in range(40):
+            size = struct.pack("HHHH", *((24, 80), (60, 200), (15, 60), (36, 120))[k % 4], 0, 0)
+            fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, size)
+            terminal.read_until("\x1b[")
+        os.write(terminal.master, b"q")
+        assert terminal.drain_until_end() == 0
+    decisions = list(SessionLog(log).lines("decision"))
+    assert [line["index"] for line in decisions] == list(range(len(decisions)))
+    assert {line["run"] for line in decisions} == {1}
+    health = list(SessionLog(log).lines("health"))
+    assert health and health[-1]["skipped"] == health[-1]["lost"] == 0
+
+
+def logged(log: Path, decisions: int) -> int:
+    """Decisions in the log, once it holds so many."""
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        found = (log / "events.jsonl").read_text() if (log / "events.jsonl").is_file() else ""
+        if (count := found.count('"kind": "decision"')) >= decisions:
+            return count
+        assert time.monotonic() < deadline, f"{count} of {decisions} decisions were logged"
+        select.select([], [], [], 0.05)
 
 
 def test_a_stream_that_does_not_fit_ends_in_one_sentence(bundle: Path, tmp_path: Path) -> None:

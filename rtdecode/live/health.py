@@ -8,7 +8,7 @@ t0 to t5.
 from collections import deque
 from typing import Any
 
-from rtdecode.live.histogram import Histogram, Times
+from rtdecode.histogram import Histogram, Times
 from rtdecode.snapshot import Health, Quantiles
 
 RATE_WINDOW_S = 5.0

@@ -41,7 +41,7 @@ class Supervisor:
                 for message in core.messages(0.1): ...
                 snapshot = core.latest()
 
-    telemetry  after `stop`: the session's histograms by stage (live/histogram.py)
+    telemetry  after `stop`: the session's histograms by stage (histogram.py)
     error  why the core ended, once `messages` has met it; None while all is well or after `stop`
     """
 

@@ -109,6 +109,8 @@ class Wanted:
         test: Callable[[StreamInfo], bool] | None = getattr(self, "_test")  # noqa: B009
         if test is not None and not test(info):
             return False
+        if self == Wanted() and info.sfreq == 0.0:
+            return False  # "any stream of samples" never means events, such as a decoder's own results
         # whoever names a stream of strings is told that it carries strings
         return info.dtype != "string" or self.name is not None or self.source_id is not None
 

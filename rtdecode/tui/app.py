@@ -16,7 +16,8 @@ from textual.app import App, ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer
 
-from rtdecode.snapshot import ChannelState, Snapshot
+from rtdecode.histogram import Times
+from rtdecode.snapshot import ChannelState, Quantiles, Snapshot
 from rtdecode.tui import events, header, health, retrieved, signals, text
 from rtdecode.tui.help import HelpScreen
 from rtdecode.tui.keys import KEYS
@@ -71,6 +72,8 @@ class LiveApp(App[None]):
         self.tick = 0
         self.started = self.told = clock()
         self.fps: float | None = None
+        self.drawn: object = None  # the decision that was drawn last
+        self.draw_ms = Times()  # from a decision's publishing until it was on the screen
         self.frames = 0
         self.seen: object = None
         self.panels = {
@@ -139,7 +142,11 @@ class LiveApp(App[None]):
             return
         if due["numbers"]:
             for name in ("health", "line"):
-                self._draw(name, health.render(snapshot, *self._room(name), self.fps), look is header.SILENT)
+                self._draw(
+                    name,
+                    health.render(snapshot, *self._room(name), self.fps, self._drawn_ms()),
+                    look is header.SILENT,
+                )
             reason = f" · {clean(snapshot.detail)}" if look.old and snapshot.detail else ""
             self._draw("enlarge", [((f" enlarge for signals{reason}", look.role if reason else "dim"),)])
         if due["lists"]:
@@ -151,8 +158,21 @@ class LiveApp(App[None]):
         if due["lists"]:
             self._draw("retrieved", retrieved.render(shown, *self._room("retrieved"), age, self.frozen), old)
             self._draw("text", text.render(shown, *self._room("text"), age, self.frozen), old)
+            self._stamp(shown)
         if fresh or everything:
             self._draw_signals(shown, old)
+
+    def _stamp(self, shown: Snapshot) -> None:
+        """Note when a new decision, handed over just now, has been painted (stamp t6)."""
+        decision = shown.decision
+        key = (decision.run, decision.index) if decision else None
+        if key == self.drawn or self.frozen:
+            return
+        first, self.drawn = self.drawn is None, key
+        if first or decision is None:  # it may have waited for a screen that was not there yet
+            return
+        decided = shown.published - (shown.elapsed_s - shown.decided_s)
+        self.call_after_refresh(lambda: self.draw_ms.add(1e3 * (self.clock() - decided), self.clock()))
 
     def _choose(self, shown: Snapshot) -> None:
         """What follows the snapshot slowly: channel quality, and which panels there are."""
@@ -182,6 +202,9 @@ class LiveApp(App[None]):
     def _draw(self, name: str, lines: list[Line], old: bool = False) -> None:
         if lines:
             self.panels[name].show(lines, old)
+
+    def _drawn_ms(self) -> Quantiles | None:
+        return self.draw_ms.quantiles(self.clock()) if self.draw_ms.last else None
 
     def _room(self, name: str) -> tuple[int, int]:
         return self.panels[name].size.width, self.panels[name].size.height

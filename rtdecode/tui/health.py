@@ -30,8 +30,11 @@ def delay_bar(total: Quantiles, budget_ms: float, cells: int) -> Line:
     return ((marks[:tick], role), ("│", "strong"), (marks[tick + 1 :], role))
 
 
-def render(snapshot: Snapshot, width: int, height: int, fps: float | None = None) -> list[Line]:
-    """Framed from four lines of height on, else one bare line. fps: the screen's own frames per second."""
+def render(
+    snapshot: Snapshot, width: int, height: int, fps: float | None = None, drawn: Quantiles | None = None
+) -> list[Line]:
+    """Framed from four lines of height on, else one bare line. fps: the screen's own frames per second;
+    drawn: from publishing to being on the screen."""
     health = snapshot.health
     budget = snapshot.bundle.hop_ms if snapshot.bundle else 0.0
     if height < 4:
@@ -52,7 +55,7 @@ def render(snapshot: Snapshot, width: int, height: int, fps: float | None = None
             _n("lost", health.lost),
         ),
         _counts(("rate", _rate(health), "text"), _n("gaps", health.gaps), _n("restarts", health.restarts)),
-        _counts(*_clock(health), *_run(snapshot, fps)),
+        _counts(*_clock(health), *_run(snapshot, fps, drawn)),
     ]
     return frame(body[:rows], width, height, (("Health", "title"),), fact)
 
@@ -75,8 +78,9 @@ def _clock(health: Health) -> list[tuple[str, str, str]]:
     return [] if health.clock_offset_ms is None else [("clock", f"{health.clock_offset_ms:+.2f} ms", "text")]
 
 
-def _run(snapshot: Snapshot, fps: float | None) -> list[tuple[str, str, str]]:
-    screen = [] if fps is None else [("screen", f"{fps:.0f} fps", "text")]
+def _run(snapshot: Snapshot, fps: float | None, drawn: Quantiles | None) -> list[tuple[str, str, str]]:
+    late = f" +{_ms(drawn.p50)} ms" if drawn else ""
+    screen = [] if fps is None else [("screen", f"{fps:.0f} fps{late}", "text")]
     return [("run", str(snapshot.run), "text"), *screen]
 
 

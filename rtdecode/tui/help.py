@@ -15,6 +15,7 @@ READING = (
     "Read a probability beside chance. Margin: #1 above #2. Agrees: of the last 8 decisions.",
     "Text in ‹ › may still change; the rest never does.",
     "Delay is from a sample being readable to the decision being published; │ marks the budget, one hop.",
+    "Screen +90 ms: from then until the decision is drawn, which is no part of the delay.",
 )
 
 

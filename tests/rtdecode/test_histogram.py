@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtdecode.live.health import HealthMeter
-from rtdecode.live.histogram import BUCKETS, LOW_MS, RATIO, Histogram, Times, bucket_of
+from rtdecode.histogram import BUCKETS, LOW_MS, RATIO, Histogram, Times, bucket_of
 
 
 @given(st.floats(1e-3, 1e4))

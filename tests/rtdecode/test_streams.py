@@ -1,5 +1,6 @@
 """`rtdecode streams`, and the choice of a stream: one is taken, none or several are refused in words."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,15 @@ def test_by_name_by_type_by_neither() -> None:
     assert select(streams, Wanted(stype="Markers", name="m")) is streams[2]
     assert select(streams[1:], Wanted()) is streams[1]
     assert select(streams[1:], Wanted(stype="EEG")) is streams[1]
+
+
+def test_any_stream_is_never_one_of_events() -> None:
+    """A decoder that publishes its scores must not be connected to itself after a restart."""
+    (scores,) = found("rtdecode-scores")
+    scores = dataclasses.replace(scores, info=dataclasses.replace(scores.info, sfreq=0.0))
+    eeg = found("EEG")
+    assert select([scores, *eeg], Wanted()) is eeg[0]
+    assert select([scores, *eeg], Wanted("rtdecode-scores")) is scores  # asked for by name: then refused
 
 
 def test_none_lists_what_is_there() -> None:

@@ -92,6 +92,26 @@ async def test_a_silent_core_is_said_and_forgiven():
         assert not bench.app.panels["health"].has_class("-old")
 
 
+async def test_it_says_how_long_a_decision_takes_to_be_drawn():
+    bench = Bench()
+    async with bench.app.run_test(size=(120, 36)) as pilot:
+        await started(pilot, bench)
+        assert "fps +" not in bench.said(
+            "health"
+        )  # how long the first one waited for the screen says nothing
+        late = SESSION.at(763.0, published=3.0)
+        # published at 3.0, which is `late.elapsed_s - late.decided_s` after the decision; drawn at 3.25
+        await bench.show(pilot, late, now=3.25)
+        expected_ms = 1e3 * (0.25 + late.elapsed_s - late.decided_s)
+        assert bench.app.draw_ms.last == pytest.approx(expected_ms)
+        await bench.show(pilot, late, now=9.0)  # the same decision again
+        assert bench.app.draw_ms.last == pytest.approx(expected_ms)
+        assert "fps +" in bench.said("health")
+        await pilot.press("space")
+        await bench.show(pilot, SESSION.at(764.0, published=10.0), now=10.0)
+        assert bench.app.draw_ms.last == pytest.approx(expected_ms)
+
+
 async def test_freeze_holds_the_panels_and_nothing_else():
     bench = Bench()
     async with bench.app.run_test(size=(120, 36)) as pilot:
