@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtdecode.live.health import HealthMeter
 from rtdecode.histogram import BUCKETS, LOW_MS, RATIO, Histogram, Times, bucket_of
+from rtdecode.live.health import HealthMeter
 
 
 @given(st.floats(1e-3, 1e4))
