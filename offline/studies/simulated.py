@@ -2,6 +2,9 @@
 
 import csv
 import json
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +74,7 @@ def _present(path: Path) -> Path:
 def _events(path: Path) -> tuple[Event, ...]:
     with path.open(encoding="utf-8", newline="") as file:
         try:
-            return tuple(
+            events = [
                 Event(
                     float(row["onset"]),
                     float(row["duration"]),
@@ -81,6 +84,23 @@ def _events(path: Path) -> tuple[Event, ...]:
                     float(row["offset"]),
                 )
                 for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            )
+            ]
         except (KeyError, TypeError, ValueError) as error:
             raise StudyError(f"{path} is not an events table: {error!r}", hint=_HINT) from error
+    return _placed(events)
+
+
+def _placed(events: list[Event]) -> tuple[Event, ...]:
+    """The same events, each with its sentence, words with their place in it."""
+    sentences = sorted((e for e in events if e.kind == "sentence"), key=lambda event: event.start)
+    starts = [sentence.start for sentence in sentences]
+    words: Counter[int] = Counter()
+    placed = []
+    for event in events:
+        number = bisect_right(starts, event.start + 1e-3) - 1  # times are rounded
+        text = sentences[number].text if number >= 0 else ""
+        index = -1
+        if event.kind == "word" and text:
+            index, words[number] = words[number], words[number] + 1
+        placed.append(replace(event, sequence=text, index=index, condition="sentence", language="en"))
+    return tuple(placed)

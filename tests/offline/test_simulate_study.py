@@ -68,6 +68,8 @@ def test_events_lie_inside_their_sounds_and_sounds_are_there(root):
             )
         starts = [event.start for event in recording.of_kind("word")]
         assert starts == sorted(starts)
+        for event in recording.of_kind("word"):
+            assert event.sequence.split()[event.index] == event.text
         words = " ".join(event.text for event in recording.of_kind("word"))
         assert words == " ".join(event.text for event in recording.of_kind("sentence"))
         gaps = [
