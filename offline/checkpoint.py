@@ -1,16 +1,16 @@
-"""What a training run leaves behind, and the model it is about.
+"""What a training run of the streaming recipe leaves behind, and the model it is about.
 
-A checkpoint directory:
+A checkpoint directory (`offline.loop.checkpointing`):
     run.json      configuration, model description, what is needed to make the same samples and features
-    state.pt      tensors of model and optimiser, read back with weights_only
+    state.pt      everything to go on training from; weights of the model under "net."
+    ridge.pt      the ridge filters
+    metrics.jsonl
 
 Knows nothing of the loop that fills it.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,8 +18,13 @@ from torch import Tensor
 import models
 from offline.config import Config
 from offline.data import Source
+from offline.loop.checkpointing import RUN, STATE, load, read_run, weights
 from rtdecode.config import from_json
 from rtdecode.errors import TrainingError
+
+NET = "net."
+"""Where the model's weights stand among everything trained."""
+RIDGE = "ridge.pt"
 
 
 def untrained(config: Config, source: Source) -> models.DecoderNet:
@@ -68,12 +73,6 @@ _ENCODER_KEYS = (
 )
 
 
-def save(out: Path, state: dict[str, Any]) -> None:
-    # A run killed while saving must leave the previous checkpoint whole.
-    torch.save(state, out / "state.pt.part")
-    (out / "state.pt.part").replace(out / "state.pt")
-
-
 @dataclass(frozen=True)
 class Checkpoint:
     """A finished or unfinished run: the model in eval mode, the ridge filters, and what made them."""
@@ -87,14 +86,14 @@ class Checkpoint:
 
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint directory; TrainingError says what is missing."""
-    if not (path / "run.json").is_file() or not (path / "state.pt").is_file():
+    if not (path / RUN).is_file() or not (path / STATE).is_file():
         raise TrainingError(
-            f"{path} is not a checkpoint: it needs run.json and state.pt", hint="`offline train` makes one"
+            f"{path} is not a checkpoint: it needs {RUN} and {STATE}", hint="`offline train` makes one"
         )
-    run = json.loads((path / "run.json").read_text("utf-8"))
-    state = torch.load(path / "state.pt", weights_only=True)
+    run = read_run(path)
+    step, saved = weights(path)
     model = models.build(run["model"])
-    model.load_state_dict(state["model"])
-    where = str(path / "run.json")
+    model.load_state_dict({k.removeprefix(NET): v for k, v in saved.items() if k.startswith(NET)})
+    where = str(path / RUN)
     config, source = from_json(Config, run["config"], where), from_json(Source, run["source"], where)
-    return Checkpoint(config, model.eval(), state["ridge"], source, state["step"])
+    return Checkpoint(config, model.eval(), load(path / RIDGE), source, step)

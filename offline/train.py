@@ -1,16 +1,14 @@
-"""The training loop: crops in, a checkpoint out. Resumable, deterministic, loud about NaN.
+"""The streaming recipe on the training loop: crops in, a checkpoint out.
 
 Contrastive loss in the very form in which live retrieval scores (every feature's mean over the window
 removed, cosine), plus CTC over whole sentences. The linear path starts from ridge. Knows nothing of files but
 its checkpoint directory; data arrive as `offline.data.Prepared`. Never prints: progress goes to a callback.
 """
 
-import json
-import logging
+import copy
 import math
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,46 +18,21 @@ from torch import Tensor, nn
 
 import models
 from offline.baseline import fit_ridge
-from offline.checkpoint import new_model, save
+from offline.checkpoint import RIDGE, new_model
 from offline.config import Config
 from offline.data import Prepared
+from offline.loop import ALONE, LoopConfig, Progress, World, fit
+from offline.loop.checkpointing import STATE, check_run, open_run, pack, save, unpack
+from offline.loop.distributed import gather
+from offline.loop.metrics import Sink
+from offline.loop.precision import full
 from offline.losses import clip_loss, clip_scores, ctc_loss
 from offline.segments import Batch, Crops
 from offline.validate import text_error, window_topk
 from rtdecode.config import to_json
-from rtdecode.errors import TrainingError
-
-log = logging.getLogger(__name__)
 
 DUPLICATE_COSINE = 0.9
 """Windows whose targets agree this well are the same sound (a sentence heard twice): no negatives."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One line of training. top10 (of windows) and cer are validation scores, None where absent."""
-
-    step: int
-    steps: int
-    loss: float
-    contrastive: float | None
-    ctc: float | None
-    top10: float | None
-    chance: float | None
-    cer: float | None
-    seconds: float
-
-    def __str__(self) -> str:
-        parts = [f"step {self.step}/{self.steps}", f"loss {self.loss:.3f}"]
-        if self.contrastive is not None:
-            parts.append(f"contrastive {self.contrastive:.3f}")
-        if self.ctc is not None:
-            parts.append(f"ctc {self.ctc:.3f}")
-        if self.top10 is not None:
-            parts.append(f"valid top-10 {self.top10:.1%} (chance {self.chance:.1%})")
-        if self.cer is not None:
-            parts.append(f"valid CER {self.cer:.1%}")
-        return " · ".join([*parts, f"{self.seconds:.0f} s"])
 
 
 def train(
@@ -69,16 +42,17 @@ def train(
     *,
     resume: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    sinks: Sequence[Sink] = (),
+    world: World = ALONE,
 ) -> Path:
     """Fit ridge, then (unless hidden = 0) train the deep model; returns the checkpoint directory `out`.
 
-    resume  go on from `out`/state.pt, which must come from the same configuration.
-    Raises TrainingError when the loss is not finite, or when `out` holds another run.
+    resume  go on from `out`, which must come from the same configuration
+    world   this process among others (`offline.loop.distributed.joined`), and its device
+    Raises TrainingError when a loss is not finite, or when `out` holds another run.
     """
-    if (out / "run.json").exists() and not resume:
-        raise TrainingError(
-            f"{out} holds a training run already", hint="resume it, or choose another directory"
-        )
+    if world.first:
+        check_run(out, to_json(config), resume)
     torch.set_num_threads(config.optim.threads)
     ridge: dict[str, Tensor] = {}
     best_lambda = 0.0
@@ -94,28 +68,38 @@ def train(
         "source": to_json(prepared.source),
         "ridge_lambda": best_lambda,
     }
-    state = {"step": 0}
-    out.mkdir(parents=True, exist_ok=True)
-    trainer = _Trainer(config, model, prepared)
-    if resume and (out / "state.pt").exists():
-        if json.loads((out / "run.json").read_text("utf-8"))["config"] != run["config"]:
-            raise TrainingError(
-                f"{out} was trained with another configuration", hint="choose another directory"
-            )
-        state = torch.load(out / "state.pt", weights_only=True)
-        trainer.load(state)
-    (out / "run.json").write_text(json.dumps(run, indent=1) + "\n", "utf-8")
+    trained = Trained(model)
+    if world.first:
+        open_run(out, run, resume=True)
+        save(out / RIDGE, ridge)
+        if config.model.hidden == 0:
+            save(out / STATE, {"step": 0, "model": trained.state_dict()})
     if config.model.hidden == 0:
-        save(out, {"step": 0, "model": model.state_dict(), "ridge": ridge})
         return out
-    began = time.perf_counter()
-    while trainer.step < config.optim.steps:
-        line = trainer.epoch(began)
-        save(out, {**trainer.state(), "ridge": ridge})
-        log.info("%s", line)
-        if progress:
-            progress(line)
-    return out
+    task = CropTask(config, trained.to(world.device), prepared, world)
+    return fit(
+        task, loop_config(config), out, run=run, resume=True, sinks=sinks, progress=progress, world=world
+    )
+
+
+def loop_config(config: Config) -> LoopConfig:
+    """This recipe's loop: AdamW, warm-up and cosine, clipped gradients, the last weights kept."""
+    optim = config.optim
+    return LoopConfig(
+        updates_per_epoch=optim.steps_per_epoch,
+        max_updates=optim.steps,
+        watch="",
+        patience=0,
+        optimizer="adamw",
+        lr=optim.lr,
+        betas=(0.9, 0.98),
+        weight_decay=optim.weight_decay,
+        schedule="cosine",
+        warmup=optim.warmup,
+        clip_norm=optim.clip_norm,
+        seed=optim.seed,
+        threads=optim.threads,
+    )
 
 
 @torch.no_grad()
@@ -129,122 +113,107 @@ def _start_from_ridge(model: models.DecoderNet, ridge: dict[str, Tensor]) -> Non
         nn.init.zeros_(model.retrieval.outer.bias)
 
 
-class _Trainer:
-    """Model, optimiser and crops of one run; `state` / `load` make it resumable."""
+class Trained(nn.Module):
+    """The decoder and what the loss learns beside it: the logarithm of the inverse temperature."""
 
-    def __init__(self, config: Config, model: models.DecoderNet, prepared: Prepared):
-        self.config, self.model, self.prepared, self.step = config, model, prepared, 0
-        if config.model.hidden == 0:
-            return
+    def __init__(self, net: models.DecoderNet):
+        super().__init__()
+        self.net = net
+        self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
+
+
+@dataclass(frozen=True)
+class Share:
+    """One process's crops of a batch, and whose they are."""
+
+    crops: Batch
+    names: tuple[str, ...]
+
+
+class CropTask:
+    """`offline.loop.Task`: crops of continuous recordings for the causal decoder."""
+
+    def __init__(self, config: Config, module: Trained, prepared: Prepared, world: World = ALONE):
+        self.config, self.prepared, self.world = config, prepared, world
+        self.module = module
         self.rng = np.random.default_rng(config.optim.seed)
         self.crops = Crops(list(prepared.train), config, self.rng)
-        self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
-        self.optimizer = torch.optim.AdamW(self._groups(), lr=config.optim.lr, betas=(0.9, 0.98))
-        self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
 
-    def _groups(self) -> list[dict[str, Any]]:
-        optim = self.config.optim
-        linear = {id(p) for p in self.model.linear.parameters()} if self.model.linear is not None else set()
+    def groups(self) -> list[dict[str, Any]]:
+        """Matrices decay, vectors do not; the path that starts from ridge learns slowly."""
+        optim, net = self.config.optim, self.module.net
+        linear = {id(p) for p in net.linear.parameters()} if net.linear is not None else set()
         decay: list[nn.Parameter] = []
-        plain: list[nn.Parameter] = [self.log_scale]
+        plain: list[nn.Parameter] = [self.module.log_scale]
         slow: list[nn.Parameter] = []
-        for parameter in self.model.parameters():
+        for parameter in net.parameters():
             (slow if id(parameter) in linear else decay if parameter.ndim > 1 else plain).append(parameter)
         return [
-            {"params": decay, "lr": optim.lr, "weight_decay": optim.weight_decay},
-            {"params": plain, "lr": optim.lr, "weight_decay": 0.0},
+            {"params": decay},
+            {"params": plain, "weight_decay": 0.0},
             {"params": slow, "lr": optim.lr * optim.linear_lr, "weight_decay": 0.0},
         ]
 
-    def epoch(self, began: float) -> Progress:
-        """`steps_per_epoch` updates, then validation."""
-        optim = self.config.optim
-        self.model.train()
-        sums = np.zeros(3)
-        count = min(optim.steps_per_epoch, optim.steps - self.step)
-        for _ in range(count):
-            sums += self._update()
-        self.model.eval()
-        total, contrastive, ctc = (sums / count).tolist()
-        has_valid = bool(self.prepared.valid)
-        top10 = chance = cer = None
-        if has_valid and self.config.output.retrieval:
-            top10, chance = window_topk(self.model, self.prepared.valid, self.config)
-        if has_valid and self.config.output.text:
-            cer = text_error(self.model, self.prepared.valid, self.prepared.source.symbols)
-        output = self.config.output
-        return Progress(
-            self.step,
-            optim.steps,
-            total,
-            contrastive if output.retrieval else None,
-            ctc if output.text else None,
-            top10,
-            chance,
-            cer,
-            time.perf_counter() - began,
+    def batch(self, step: int) -> Share:
+        """This process's share of the next crops."""
+        drawn = self.crops.batch()
+        rows = self.world.slice(len(drawn.x))
+        windows = len(drawn.y) // len(drawn.x)
+        own = replace(
+            drawn,
+            y=drawn.y[rows.start * windows : rows.stop * windows],
+            **{name: getattr(drawn, name)[rows] for name in _PER_CROP},
         )
+        subjects = self.prepared.source.subjects
+        return Share(own, tuple(f"a crop of {subjects[row]}" for row in own.subject.tolist()))
 
-    def _update(self) -> np.ndarray:
-        optim = self.config.optim
-        factor = _schedule(self.step / optim.steps, optim.warmup)
-        for group, lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = lr * factor
-        batch = self.crops.batch()
-        out = self.model(batch.x, batch.subject)
-        contrastive = self._contrastive(out, batch) if self.config.output.retrieval else torch.zeros(())
-        ctc = self._ctc(out, batch) if self.config.output.text else torch.zeros(())
-        loss = contrastive + optim.ctc_weight * ctc
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"the loss became {loss.item()} at step {self.step} (contrastive {contrastive.item():.3g}, "
-                f"CTC {ctc.item():.3g})",
-                hint="lower optim.lr; the last checkpoint is untouched",
-            )
-        self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), optim.clip_norm)
-        self.optimizer.step()
-        self.step += 1
-        return np.array([loss.item(), contrastive.item(), ctc.item()])
+    def loss(self, batch: Share) -> dict[str, Tensor]:
+        """Contrastive over all windows of all processes, CTC over own sentences."""
+        crops, output = batch.crops, self.config.output
+        out = self.module.net(crops.x, crops.subject)
+        parts = {}
+        with full(crops.x):
+            if output.retrieval:
+                parts["contrastive"] = self._contrastive(out["estimate"].float(), crops)
+            if output.text:
+                parts["ctc"] = self._ctc(out["log_probs"].float(), crops)
+        zero = torch.zeros((), device=crops.x.device)
+        loss = parts.get("contrastive", zero) + self.config.optim.ctc_weight * parts.get("ctc", zero)
+        return {"loss": loss, **parts}
 
-    def _contrastive(self, out: dict[str, Tensor], batch: Batch) -> Tensor:
-        estimate = out["estimate"][:, batch.context :].reshape(batch.y.shape)
-        same = clip_scores(batch.y, batch.y, norm="both", center=True) > DUPLICATE_COSINE
-        scale = self.log_scale.exp().clamp(1.0, self.config.optim.max_scale)
+    def _contrastive(self, estimate: Tensor, crops: Batch) -> Tensor:
+        own = estimate[:, crops.context :].reshape(crops.y.shape)
+        estimates, y = gather(own), gather(crops.y)
+        same = clip_scores(y, y, norm="both", center=True) > DUPLICATE_COSINE
+        scale = self.module.log_scale.exp().clamp(1.0, self.config.optim.max_scale)
         return clip_loss(
-            estimate, batch.y, norm="both", center=True, scale=scale, symmetric=True, not_negative=same
+            estimates, y, norm="both", center=True, scale=scale, symmetric=True, not_negative=same
         )
 
     @staticmethod
-    def _ctc(out: dict[str, Tensor], batch: Batch) -> Tensor:
-        log_probs = out["log_probs"]
-        index = batch.spans[:, :, None].expand(-1, -1, log_probs.shape[2])
-        return ctc_loss(log_probs.gather(1, index), batch.targets, batch.n_frames, batch.n_symbols)
+    def _ctc(log_probs: Tensor, crops: Batch) -> Tensor:
+        index = crops.spans[:, :, None].expand(-1, -1, log_probs.shape[2])
+        return ctc_loss(log_probs.gather(1, index), crops.targets, crops.n_frames, crops.n_symbols)
+
+    def validate(self) -> dict[str, float]:
+        """Top-10 over windows and character error rate, of whole validation recordings, on the CPU."""
+        tracks, output, net = self.prepared.valid, self.config.output, self.module.net
+        if not tracks:
+            return {}
+        if self.world.device.type != "cpu":
+            net = copy.deepcopy(net).cpu()
+        found = {}
+        if output.retrieval:
+            found["top10"], found["top10_chance"] = window_topk(net, tracks, self.config)
+        if output.text:
+            found["cer"] = text_error(net, tracks, self.prepared.source.symbols)
+        return found
 
     def state(self) -> dict[str, Any]:
-        return {
-            "step": self.step,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "log_scale": self.log_scale.detach(),
-            "torch_rng": torch.get_rng_state(),
-            "numpy_rng": json.dumps(self.rng.bit_generator.state),
-        }
+        return {"rng": pack(self.rng)}
 
     def load(self, state: dict[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
-        self.step = state["step"]
-        if "optimizer" not in state:
-            return
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.log_scale.data.copy_(state["log_scale"])
-        torch.set_rng_state(state["torch_rng"])
-        self.rng.bit_generator.state = json.loads(state["numpy_rng"])
+        unpack(self.rng, state["rng"])
 
 
-def _schedule(done: float, warmup: float) -> float:
-    """Share of the learning rate after `done` of the run: linear warm-up, then half a cosine to 1 %."""
-    if done < warmup:
-        return 0.05 + 0.95 * done / warmup
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup)))
+_PER_CROP = ("x", "subject", "spans", "n_frames", "targets", "n_symbols")

@@ -7,7 +7,6 @@ import torch
 from offline.evaluate import Report
 from offline.features import SYMBOLS, encode_text
 from offline.segments import Crops
-from offline.train import Progress
 from offline.validate import greedy, topk
 from rtdecode.bundle import Score
 from rtdecode.score import TopK
@@ -45,11 +44,6 @@ def test_report_says_what_a_score_is_beside():
     for part in ("chance 5.0%", "untrained 6.0%", "ridge 50.0%", "ideal observer 80.0%", "n = 100"):
         assert part in lines[0]
     assert "shuffled" in lines[1]
-
-
-def test_progress_never_shows_a_score_without_its_chance():
-    line = str(Progress(1, 2, 0.5, 0.4, 0.3, 0.61, 0.05, 0.22, 3.0))
-    assert "top-10 61.0% (chance 5.0%)" in line and "CER 22.0%" in line
 
 
 def test_too_short_recordings_are_refused():

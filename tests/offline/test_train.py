@@ -114,7 +114,7 @@ def test_a_run_is_not_overwritten_nor_resumed_with_other_settings(prepared, tmp_
     train(config(optim={"steps": 1}), prepared, tmp_path / "a")
     with pytest.raises(TrainingError, match="already"):
         train(config(), prepared, tmp_path / "a")
-    with pytest.raises(TrainingError, match="another configuration"):
+    with pytest.raises(TrainingError, match=r"another configuration: optim\.steps: 1 -> 2 "):
         train(config(optim={"steps": 2}), prepared, tmp_path / "a", resume=True)
 
 
@@ -128,8 +128,8 @@ def test_it_learns(prepared, tmp_path):
     lines = []
     settings = config(optim={"steps": 60, "steps_per_epoch": 20, "lr": 3e-3})
     train(settings, prepared, tmp_path / "a", progress=lines.append)
-    assert lines[-1].ctc < 0.8 * lines[0].ctc
-    assert lines[-1].top10 >= 2.5 * lines[-1].chance
+    assert lines[-1].parts["ctc"] < 0.8 * lines[0].parts["ctc"]
+    assert lines[-1].valid["top10"] >= 2.5 * lines[-1].valid["top10_chance"]
 
 
 def test_linear_model_alone_is_ridge(prepared, tmp_path):
