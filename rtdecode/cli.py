@@ -25,7 +25,7 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"rtdecode {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (_add_live, _add_replay, _add_streams, _add_record, _add_review, _add_bridge, _add_doctor,
-                _add_bench, _add_demo):  # fmt: skip
+                _add_bench, _add_demo, _add_calibrate):  # fmt: skip
         add(commands)
     return parser
 
@@ -169,6 +169,36 @@ def _review(options: argparse.Namespace) -> int:
 
     return run_review(
         options.log, decisions=options.decisions, redecode=options.redecode, bundle=options.bundle
+    )
+
+
+def _add_calibrate(commands: Commands) -> None:
+    calibrate = commands.add_parser(
+        "calibrate", help="the decoder of a new listener, from minutes of known stimulus (needs torch)"
+    )
+    calibrate.add_argument("recording", type=Path, help="a file or a session log of the listener")
+    calibrate.add_argument("--events", type=Path, metavar="TSV", help="what was heard in it, and when")
+    calibrate.add_argument("--run", dest="trained", type=Path, required=True, help="what was trained")
+    calibrate.add_argument("--data", type=Path, required=True, help="the study whose sounds were heard")
+    calibrate.add_argument("--subject", required=True, help="the new listener's id")
+    calibrate.add_argument("--minutes", type=positive, help="how much of it to use (default 5)")
+    calibrate.add_argument("--out", type=Path, required=True, help="the new run")
+    calibrate.add_argument("--bundle", type=Path, help="also make the listener's bundle there")
+    calibrate.set_defaults(run=_calibrate)
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from rtdecode.commands.calibrate import run_calibrate
+
+    return run_calibrate(
+        recording=options.recording,
+        run=options.trained,
+        data=options.data,
+        subject=options.subject,
+        out=options.out,
+        events=options.events,
+        minutes=options.minutes,
+        bundle=options.bundle,
     )
 
 
