@@ -70,6 +70,7 @@ _ENCODER_KEYS = (
     "subject_dropout",
     "dropout",
     "stride",
+    "causal",
 )
 
 

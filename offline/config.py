@@ -36,7 +36,10 @@ class SpeechConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Shape of the model (models.EncoderConfig); hidden = 0 is the linear path alone, fitted by ridge."""
+    """Shape of the model (models.EncoderConfig); hidden = 0 is the linear path alone, fitted by ridge.
+
+    causal = False is the published, symmetric form: it can be trained and scored, but not exported.
+    """
 
     n_virtual: int = 48
     hidden: int = 96
@@ -51,6 +54,7 @@ class ModelConfig:
     channel_dropout: float = 0.1
     stride: int = 2
     linear_taps: int = 0
+    causal: bool = True
 
 
 @dataclass(frozen=True)

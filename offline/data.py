@@ -6,8 +6,8 @@ seconds become frames in `rtdecode.types.to_samples` alone. Knows nothing of mod
 `offline.study` and training.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -83,18 +83,30 @@ class Prepared:
         return len(self.source.speech.mean)
 
 
-def prepare(study: Study, config: Config) -> Prepared:
+def prepare(
+    study: Study,
+    config: Config,
+    *,
+    minutes: float | None = None,
+    filtered: Mapping[str, np.ndarray] | None = None,
+) -> Prepared:
     """Tracks of the training and validation recordings.
 
-    StudyError when splits leak or recordings do not agree.
+    minutes   of training data for each subject, the first ones of their recordings; None: all there are.
+              Scalers and features are fitted on these alone
+    filtered  what `filtered_recordings` gave for this study and signal, when it is prepared more than once
+    StudyError when splits leak, when recordings do not agree, or when a subject has fewer minutes.
     """
     assert_disjoint(study)
     train, valid = study.select("train"), study.select("valid")
     if not train:
         raise StudyError(f"study {study.name!r} has no training recordings")
     labels = _common(study, "labels")[: config.signal.n_channels or None]
-    unresampled = {r.name: _filtered(r, config, len(labels)) for r in train + valid}
+    unresampled = dict(filtered_recordings(study, config) if filtered is None else filtered)
     subjects = study.subjects
+    if minutes is not None:
+        train, cut = first_minutes(train, unresampled, minutes, config.signal.sfreq)
+        unresampled |= cut
     scalers = []
     for subject in subjects:
         own = [unresampled[r.name] for r in train if r.subject == subject]
@@ -124,6 +136,46 @@ def prepare(study: Study, config: Config) -> Prepared:
         return tuple(_track(r, unresampled[r.name], source, stimuli, config) for r in recordings)
 
     return Prepared(source, tracks(train), tracks(valid))
+
+
+def filtered_recordings(
+    study: Study, config: Config, splits: Sequence[str] = ("train", "valid")
+) -> dict[str, np.ndarray]:
+    """(T, C) model samples of every recording of the splits, by name, before any scaler: the slow part of
+    `prepare`, and the part that no choice of minutes or model changes.
+    """
+    n_channels = len(_common(study, "labels")[: config.signal.n_channels or None])
+    return {r.name: _filtered(r, config, n_channels) for split in splits for r in study.select(split)}
+
+
+def first_minutes(
+    recordings: Iterable[StudyRecording], samples: Mapping[str, np.ndarray], minutes: float, sfreq: float
+) -> tuple[tuple[StudyRecording, ...], dict[str, np.ndarray]]:
+    """The first `minutes` of each subject, over its recordings in order: the recordings that hold them with
+    what was heard completely, and their samples (at `sfreq` Hz).
+
+    StudyError when a subject has less, by more than a second.
+    """
+    left: dict[str, int] = {}
+    kept, cut = [], {}
+    for recording in recordings:
+        budget = left.setdefault(recording.subject, to_samples(60 * minutes, sfreq))
+        x = samples[recording.name][:budget]
+        left[recording.subject] = budget - len(x)
+        if not len(x):
+            continue
+        end = len(x) / sfreq if len(x) < len(samples[recording.name]) else np.inf
+        events = tuple(e for e in recording.events if e.start + e.duration <= end)
+        kept.append(replace(recording, events=events))
+        cut[recording.name] = x
+    for subject, missing in left.items():
+        if missing > sfreq:
+            raise StudyError(
+                f"{minutes:g} minutes asked for, subject {subject} has "
+                f"{minutes - missing / sfreq / 60:.1f} minutes of training data",
+                hint="ask for fewer minutes",
+            )
+    return tuple(kept), cut
 
 
 def prepare_recording(recording: StudyRecording, study: Study, source: Source, config: Config) -> Track:

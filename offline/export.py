@@ -106,6 +106,11 @@ def export(
     """
     out, trained = Path(out), load_checkpoint(Path(checkpoint))
     source = trained.source
+    if trained.config.model.hidden and not trained.config.model.causal:
+        raise BundleError(
+            f"{checkpoint} is symmetric (model.causal = false): it needs the future and cannot run in steps",
+            hint="train it with --set model.causal=true for the live decoder",
+        )
     if out.exists():
         raise BundleError(f"{out} exists", hint="choose another directory or remove it")
     subject = source.subjects[0] if subject is None else subject
