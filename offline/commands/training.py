@@ -147,7 +147,7 @@ def _windows(options: argparse.Namespace, world: Any) -> None:
 def _sinks(options: argparse.Namespace, run: dict[str, Any]) -> list[Any]:
     from offline.loop.metrics import open_sinks
 
-    return open_sinks(options.out, run, tensorboard=options.tensorboard, wandb=options.wandb)
+    return open_sinks(options.out, {"config": run}, tensorboard=options.tensorboard, wandb=options.wandb)
 
 
 def _bar(world: Any) -> Any:
