@@ -49,7 +49,7 @@ class Batch:
     """x (B, T, C), subject (B,), y (B * windows, N, F), text spans and targets for CTC (empty without text).
 
     spans (B, L) frames to read for the text, n_frames (B,) how many of them; targets (B, S), n_symbols (B,).
-    context: output frames to skip before the first window.
+    context: output frames to skip before the first window; names: recording and second of each crop.
     """
 
     x: Tensor
@@ -60,6 +60,7 @@ class Batch:
     n_frames: Tensor
     targets: Tensor
     n_symbols: Tensor
+    names: tuple[str, ...]
 
 
 class Crops:
@@ -80,7 +81,7 @@ class Crops:
     def batch(self) -> Batch:
         """Draw `batch` crops, augmented in the sensors."""
         items = [self._crop() for _ in range(self.config.optim.batch)]
-        xs, ys, subjects, spans, texts = zip(*items, strict=True)
+        xs, ys, subjects, spans, texts, names = zip(*items, strict=True)
         n_windows, n = self.config.optim.windows_per_crop, self.config.window_frames
         y = np.stack(ys).reshape(len(items) * n_windows, n, -1)
         n_frames = np.array([stop - first for first, stop in spans])
@@ -98,9 +99,10 @@ class Crops:
             torch.from_numpy(n_frames),
             torch.from_numpy(targets),
             torch.tensor([len(text) for text in texts]),
+            names,
         )
 
-    def _crop(self) -> tuple[np.ndarray, np.ndarray, int, tuple[int, int], np.ndarray]:
+    def _crop(self) -> tuple[np.ndarray, np.ndarray, int, tuple[int, int], np.ndarray, str]:
         track = self.tracks[self.rng.choice(len(self.tracks), p=self.weights)]
         usable = len(track.y) - self.length
         inside = [k for k, s in enumerate(track.sentences) if 0 <= s.first < usable]
@@ -116,7 +118,8 @@ class Crops:
             x = x + np.float32(self.rng.uniform(0, self.config.optim.mix)) * track.x[other : other + len(x)]
         delay = self.config.delay_frames
         y = _padded(track.y, start - delay, start - delay + self.length)
-        return x, y, track.subject, span, encode_text(text)
+        name = f"{track.id} at {start / self.config.frame_rate:.1f} s"
+        return x, y, track.subject, span, encode_text(text), name
 
     def _sentences(self, track: Track, k: int, start: int) -> tuple[tuple[int, int], str]:
         """Frames (in the crop, context included) and text of the whole sentences from k on that fit.

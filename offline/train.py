@@ -164,8 +164,7 @@ class CropTask:
             y=drawn.y[rows.start * windows : rows.stop * windows],
             **{name: getattr(drawn, name)[rows] for name in _PER_CROP},
         )
-        subjects = self.prepared.source.subjects
-        return Share(own, tuple(f"a crop of {subjects[row]}" for row in own.subject.tolist()))
+        return Share(own, drawn.names[rows])
 
     def loss(self, batch: Share) -> dict[str, Tensor]:
         """Contrastive over all windows of all processes, CTC over own sentences."""
