@@ -21,6 +21,9 @@ _VOLT = {
     "nanovolts": 1e-9,
 }
 _TESLA = {"tesla": 1.0, "t": 1.0, "picotesla": 1e-12, "pt": 1e-12, "femtotesla": 1e-15, "ft": 1e-15}
+_COUNT = {"counts": 1.0, "count": 1.0}  # threshold crossings in a bin
+_SCALED = {"zscore": 1.0, "zscores": 1.0}  # features in standard deviations
+_FAMILIES = (_VOLT, _TESLA, _COUNT, _SCALED)
 
 
 def _plain(unit: str) -> str:
@@ -28,7 +31,7 @@ def _plain(unit: str) -> str:
 
 
 def known_unit(unit: str) -> bool:
-    return any(_plain(unit) in family for family in (_VOLT, _TESLA))
+    return any(_plain(unit) in family for family in _FAMILIES)
 
 
 def meant_unit(unit: str, assume_unit: str) -> str:
@@ -41,7 +44,7 @@ def unit_factor(unit: str, into: str) -> float | None:
     source, target = _plain(unit), _plain(into)
     if source == target and source:
         return 1.0
-    for family in (_VOLT, _TESLA):
+    for family in _FAMILIES:
         if source in family and target in family:
             return family[source] / family[target]
     return None

@@ -24,9 +24,10 @@ class PreprocessSpec:
 
     sfreq_in     Hz, the stream's nominal rate
     sfreq        Hz, the model's rate; at most sfreq_in
-    highpass_hz, lowpass_hz, order   causal Butterworth band-pass
+    highpass_hz, lowpass_hz, order   causal Butterworth band-pass; both 0: none (binned spike counts, say)
     center, scale   per channel, in the stream's unit after filtering (median, IQR / 1.349 of training data)
     clamp        values beyond ± this many scales are cut: a single artefact must not own the decision
+    adapt_s      0: centre and scale stay; else they follow the signal with this time constant, in seconds
     """
 
     sfreq_in: float
@@ -37,9 +38,11 @@ class PreprocessSpec:
     center: tuple[float, ...]
     scale: tuple[float, ...]
     clamp: float = 20.0
+    adapt_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.highpass_hz < self.lowpass_hz < self.sfreq_in / 2:
+        filtered = (self.highpass_hz, self.lowpass_hz) != (0, 0)
+        if filtered and not 0 < self.highpass_hz < self.lowpass_hz < self.sfreq_in / 2:
             raise ValueError(
                 f"need 0 < highpass_hz < lowpass_hz < sfreq_in / 2, got {self.highpass_hz}, "
                 f"{self.lowpass_hz} and {self.sfreq_in / 2}"
@@ -52,6 +55,10 @@ class PreprocessSpec:
             )
         if not all(s > 0 for s in self.scale):
             raise ValueError("every scale must be positive")
+        if not (self.adapt_s == 0 or self.adapt_s * self.sfreq >= 1):
+            raise ValueError(
+                f"adapt_s must be 0 or at least one sample (1 / {self.sfreq} s), got {self.adapt_s}"
+            )
 
 
 class BandPass:
@@ -188,15 +195,55 @@ class Scaler:
         return np.clip((x - self.center) / self.scale, -self.clamp, self.clamp).astype(np.float32)
 
 
+class FollowingScaler:
+    """A scaler whose centre and scale follow the signal. (T, C) -> (T, C) float32.
+
+    Exponential moving mean and variance, begun at those of the training data. A sample is scaled with what
+    came before it; what it adds is cut at the clamp, so that an artefact moves them no further than that. For
+    spike counts, whose baselines wander within hours (block-wise z-scoring needs the block's end; this does
+    not).
+    """
+
+    delay_s = 0.0
+
+    def __init__(self, center: tuple[float, ...], scale: tuple[float, ...], clamp: float, samples: float):
+        """samples: the time constant."""
+        self._start = np.array(center), np.square(scale)
+        self.clamp, self._share = clamp, 1.0 / samples
+        self._least = 1e-4 * self._start[1]  # a channel that falls silent is not divided by nothing
+        self.reset()
+
+    def reset(self) -> None:
+        self._mean, self._variance = self._start[0].copy(), self._start[1].copy()
+
+    def push(self, x: np.ndarray) -> np.ndarray:
+        y = np.empty(x.shape, np.float32)
+        for i, sample in enumerate(x):  # the recursion is not linear: sample by sample, whatever the pieces
+            std = np.sqrt(self._variance)
+            z = np.clip((sample - self._mean) / std, -self.clamp, self.clamp)
+            y[i] = z
+            step = z * std
+            self._mean += self._share * step
+            self._variance += self._share * (step * step - self._variance)
+            np.maximum(self._variance, self._least, out=self._variance)
+        return y
+
+
 class Preprocess:
     """The whole chain, raw to model samples: (T, C) in the bundle's unit -> (T', C) float32."""
 
     def __init__(self, spec: PreprocessSpec):
         self.spec = spec
-        self.band_pass = BandPass(spec.sfreq_in, spec.highpass_hz, spec.lowpass_hz, spec.order)
         self.resampler = Resampler(spec.sfreq_in, spec.sfreq)
-        self.scaler = Scaler(spec.center, spec.scale, spec.clamp)
-        self._boxes = (self.band_pass, self.resampler, self.scaler)
+        scaler: Scaler | FollowingScaler
+        if spec.adapt_s:
+            scaler = FollowingScaler(spec.center, spec.scale, spec.clamp, spec.adapt_s * spec.sfreq)
+        else:
+            scaler = Scaler(spec.center, spec.scale, spec.clamp)
+        self._boxes: tuple[BandPass | Resampler | Scaler | FollowingScaler, ...] = (self.resampler, scaler)
+        if spec.lowpass_hz:
+            band_pass = BandPass(spec.sfreq_in, spec.highpass_hz, spec.lowpass_hz, spec.order)
+            self._boxes = (band_pass, *self._boxes)
 
     @property
     def delay_s(self) -> float:

@@ -14,6 +14,7 @@ from rtdecode.snapshot import ChannelState
 
 SHOWN_S = 10.0
 MAX_HZ = 128.0  # more than a terminal's dots can show
+DRIFT_HZ = 0.1  # what the eye is spared where the decoder has no filter
 COARSE_HZ = 1000.0  # faster streams are averaged down to about this before anything else
 
 
@@ -37,8 +38,9 @@ class Display:
         self._step = max(1, -(-int(coarse) // int(MAX_HZ)))
         self.sfreq = coarse / self._step
         # thinning without a filter of its own needs a band that ends well below half the display's rate
-        low_pass = min(spec.lowpass_hz, 0.4 * self.sfreq)
-        self._band = BandPass(coarse, min(spec.highpass_hz, low_pass / 2), low_pass, spec.order)
+        low_pass = min(spec.lowpass_hz or np.inf, 0.4 * self.sfreq)
+        high_pass = min(spec.highpass_hz or DRIFT_HZ, low_pass / 2)
+        self._band = BandPass(coarse, high_pass, low_pass, spec.order or 2)
         self._labels, self._scale, self._sink = labels, np.array(spec.scale), sink
         shown = max(1, round(SHOWN_S * self.sfreq))
         self._signal = Ring(shown if sink is None else max(1, round(self.sfreq)), len(labels))

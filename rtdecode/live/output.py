@@ -101,7 +101,9 @@ def bundle_card(bundle: Bundle) -> BundleCard:
     return BundleCard(
         name=spec.name,
         unit=spec.stream.unit,
-        band_hz=(spec.preprocess.highpass_hz, spec.preprocess.lowpass_hz),
+        band_hz=(spec.preprocess.highpass_hz, spec.preprocess.lowpass_hz)
+        if spec.preprocess.lowpass_hz
+        else (),
         reference=spec.stream.reference,
         hop_ms=1e3 * spec.hop_s,
         window_s=decision_window_s(bundle),

@@ -75,7 +75,8 @@ def test_a_stream_of_strings_is_refused() -> None:
 @pytest.mark.parametrize(
     ("unit", "into", "factor"),
     [("uV", "microvolts", 1.0), ("µV", "V", 1e-6), ("mV", "uV", 1e3), ("T", "fT", 1e15), ("fT", "uV", None),
-     ("", "uV", None), ("", "", None), ("au", "au", 1.0)],
+     ("", "uV", None), ("", "", None), ("au", "au", 1.0),
+     ("count", "counts", 1.0), ("counts", "zscore", None)],
 )  # fmt: skip
 def test_units(unit: str, into: str, factor: float | None) -> None:
     assert unit_factor(unit, into) == (None if factor is None else pytest.approx(factor))

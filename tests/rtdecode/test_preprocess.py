@@ -1,12 +1,22 @@
 """Fed in pieces equals fed whole, bit for bit; the future never reaches the past; the band is the band."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from rtdecode.preprocess import BandPass, Preprocess, PreprocessSpec, Resampler, Scaler, robust_scale
+from rtdecode.preprocess import (
+    BandPass,
+    FollowingScaler,
+    Preprocess,
+    PreprocessSpec,
+    Resampler,
+    Scaler,
+    robust_scale,
+)
 
 HOP = 64
 
@@ -36,6 +46,8 @@ BOXES = {
     "rational": lambda: Resampler(250.0, 64.0),
     "same_rate": lambda: Resampler(64.0, 64.0),
     "scaler": lambda: Scaler((0.0, 1.0, 2.0), (1.0, 2.0, 3.0), 2.0),
+    "following": lambda: FollowingScaler((4000.0, -20_000.0, 0.0), (10.0, 5.0, 20.0), 4.0, 50.0),
+    "unfiltered": lambda: Preprocess(replace(spec(64.0), highpass_hz=0.0, lowpass_hz=0.0, adapt_s=2.0)),
     "chain": lambda: Preprocess(spec()),
     "chain_rational": lambda: Preprocess(spec(1000.0, 64.0)),
 }
@@ -134,3 +146,28 @@ def test_nonsense_is_refused(change: dict, words: str) -> None:
     values = {f: getattr(spec(), f) for f in PreprocessSpec.__dataclass_fields__}
     with pytest.raises(ValueError, match=words):
         PreprocessSpec(**{**values, **change})
+
+
+def test_a_following_scaler_follows_and_is_not_moved_by_one_artefact() -> None:
+    rng = np.random.default_rng(0)
+    x = 7.0 + 3.0 * rng.normal(size=(4000, 2))
+    x[3000, 0] = 1e9
+    y = FollowingScaler((0.0, 0.0), (1.0, 1.0), 5.0, 100.0).push(x)
+    settled = y[1000:3000]
+    assert np.abs(settled.mean(axis=0)).max() < 0.1 and np.abs(settled.std(axis=0) - 1).max() < 0.1
+    assert y[3000, 0] == 5.0 and np.abs(y[3001:, 0] - y[3001:, 1]).mean() < 3.0
+    assert abs(float(y[3200:, 0].mean())) < 0.3
+
+
+def test_no_band_pass_leaves_constants_alone() -> None:
+    plain = Preprocess(replace(spec(64.0), highpass_hz=0.0, lowpass_hz=0.0))
+    assert np.allclose(plain.push(np.full((10, 3), 2.5, np.float32)), 2.0)
+    assert plain.delay_s == 0.0
+
+
+@pytest.mark.parametrize(
+    "change", [{"highpass_hz": 0.0}, {"lowpass_hz": 0.0}, {"adapt_s": 0.001}, {"adapt_s": -1.0}]
+)
+def test_half_a_filter_or_no_time_is_refused(change: dict) -> None:
+    with pytest.raises(ValueError, match=r"need 0 < highpass_hz|adapt_s"):
+        replace(spec(), **change)
