@@ -38,7 +38,7 @@ from rtdecode.types import Decision, StreamInfo
 
 PULL_S = 0.05  # longest wait for samples: how soon the loop sees a stop, silence, or a lost parent
 LOOK_S = 0.02
-PICTURE_S = 1 / 15
+PICTURE_S, UNSEEN_S = 1 / 15, 1.0  # between two pictures; while nobody looks at them
 QUALITY_S = 0.5
 HEALTH_S = 5.0
 TAIL_S = 0.002  # what is left to filter once a hop is complete; the rest of it is filtered as it comes
@@ -80,7 +80,7 @@ class Core:
         self._watch = Watch(spec.hop_s, now)
         self._pressure = Pressure(spec.hop_s, config.policy)
         self._marks = Marks(config.markers) if config.markers else None
-        self._bad, self._marks_state = config.bad, ""
+        self._bad = config.bad
         self._story = Story()
         self._health = HealthMeter(1e3 * spec.hop_s, self._sfreq)
         self._source: LslSource | None = None
@@ -97,7 +97,7 @@ class Core:
         self._pulled = self._decided = False  # in this turn
         self._off_rate = self._behind = self._skipping = False
         self._failure = self._refusal = ""
-        self._picture_at = self._quality_at = 0.0
+        self._picture_at = self._unseen_at = self._quality_at = 0.0
         self._health_at = now + HEALTH_S
 
     def run(self, stopping: Callable[[], bool]) -> None:
@@ -303,13 +303,11 @@ class Core:
     def _publish(self, now: float) -> None:
         self._lines.flush()
         elapsed = round(now - self._began, 3)
-        for level, text in self._tape.alarms(now):
+        for level, text in (*self._tape.alarms(now), *(self._marks.news() if self._marks else ())):
             self._event(level, text)
-        if self._marks:
-            self._show_marks(self._marks)
         state = self._watch.tick(now)
         if state is not self._said:
-            self._said, self._picture_at = state, 0.0
+            self._said, self._picture_at, self._unseen_at = state, 0.0, 0.0
             self._lines.send({"kind": "state", "state": state.value, "run": self._run, "t": elapsed})
         if now < self._picture_at or not self._has_time():
             return
@@ -323,7 +321,9 @@ class Core:
             health.backlog_s = self._source.waiting() / self._sfreq
             health.cpu, health.rss_mb = self._usage.read()
             self._check_backlog(health.backlog_s)
-        self._picture(now)
+        if self._slot.wanted or now >= self._unseen_at:
+            self._unseen_at = now + UNSEEN_S
+            self._picture(now)
         if now >= self._health_at:
             self._health_at = now + HEALTH_S
             health = to_json(self._health.read(now))
@@ -357,16 +357,6 @@ class Core:
             self._event("warn", "decoding is late: hops that a newer one follows are not ranked")
         self._skipping = decoding.skipped > health.skipped
         health.skipped, health.backward = decoding.skipped, decoding.backward
-
-    def _show_marks(self, marks: Marks) -> None:
-        if marks.state != self._marks_state:
-            self._marks_state = marks.state
-            self._event("info", marks.state)
-        found, dropped = marks.take()
-        if dropped:
-            self._event("warn", f"{dropped} markers came too fast to be shown")
-        for mark in found:
-            self._event("mark", mark.text)
 
     def _check_backlog(self, behind_s: float) -> None:
         if behind_s > BEHIND_S and not self._behind:

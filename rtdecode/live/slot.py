@@ -10,8 +10,10 @@ import struct
 import zlib
 from multiprocessing.shared_memory import SharedMemory
 
-_HEAD = struct.Struct("<QQI")  # sequence (odd while writing), bytes, CRC-32
+_HEAD = struct.Struct("<QQI4xQ")  # sequence (odd while writing), bytes, CRC-32; sequence that was last read
+_PICTURE = struct.Struct("<QQI")
 _SEQUENCE = struct.Struct("<Q")
+_READ_AT = 24
 
 
 def signal_name(slot_name: str) -> str:
@@ -49,14 +51,19 @@ class Slot:
         _SEQUENCE.pack_into(memory, 0, self._sequence + 1)
         memory[_HEAD.size : _HEAD.size + len(data)] = data
         self._sequence += 2
-        _HEAD.pack_into(memory, 0, self._sequence - 1, len(data), zlib.crc32(data))
+        _PICTURE.pack_into(memory, 0, self._sequence - 1, len(data), zlib.crc32(data))
         _SEQUENCE.pack_into(memory, 0, self._sequence)
+
+    @property
+    def wanted(self) -> bool:
+        """For the writer: whether somebody has read the newest picture, and so may want another."""
+        return int(_SEQUENCE.unpack_from(self._buffer, _READ_AT)[0]) == self._sequence
 
     def read(self, tries: int = 20) -> bytes | None:
         """The newest whole picture, the one before while it is being replaced; None before the first."""
         memory = self._buffer
         for _ in range(tries):
-            sequence, size, checksum = _HEAD.unpack_from(memory)
+            sequence, size, checksum = _PICTURE.unpack_from(memory)
             if sequence == self._last_sequence:
                 break
             if sequence % 2 or size > self.capacity:
@@ -64,6 +71,7 @@ class Slot:
             data = bytes(memory[_HEAD.size : _HEAD.size + size])
             if _SEQUENCE.unpack_from(memory)[0] == sequence and zlib.crc32(data) == checksum:
                 self._last, self._last_sequence = data, sequence
+                _SEQUENCE.pack_into(memory, _READ_AT, sequence)
                 break
         return self._last if self._last_sequence else None
 

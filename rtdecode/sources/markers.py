@@ -53,7 +53,7 @@ class Marks:
         self._queue: deque[Mark] = deque(maxlen=HELD)
         self._came = self._taken = 0
         self._stop = threading.Event()
-        self.state = ""  # what there is to say of the stream itself
+        self.state = self._said = ""  # what there is to say of the stream itself
         self._thread = threading.Thread(target=self._work, name="markers", daemon=True)
         self._thread.start()
 
@@ -66,6 +66,17 @@ class Marks:
         dropped = max(0, self._came - waiting - self._taken - len(found))
         self._taken += len(found) + dropped
         return found, dropped
+
+    def news(self) -> list[tuple[str, str]]:
+        """(level, text) of what happened since the last call: to the stream, and its new markers."""
+        lines: list[tuple[str, str]] = []
+        if (state := self.state) != self._said:
+            self._said = state
+            lines.append(("info", state))
+        found, dropped = self.take()
+        if dropped:
+            lines.append(("warn", f"{dropped} markers came too fast to be shown"))
+        return lines + [("mark", mark.text) for mark in found]
 
     def close(self) -> None:
         self._stop.set()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rtdecode.live.slot import Slot
+from rtdecode.live.slot import _HEAD, Slot
 
 
 @pytest.fixture
@@ -28,6 +28,16 @@ def test_the_latest_wins(slot: Slot) -> None:
     assert slot.read() == b"xxxx!"
 
 
+def test_the_writer_knows_whether_somebody_looks(slot: Slot) -> None:
+    slot.write(b"one")
+    assert not slot.wanted
+    Slot(name=slot.name).read()
+    assert slot.wanted
+    slot.write(b"two")
+    slot.write(b"three")
+    assert not slot.wanted
+
+
 def test_another_opens_it_by_name(slot: Slot) -> None:
     other = Slot(name=slot.name)
     other.write(b"from there")
@@ -39,7 +49,7 @@ def test_a_writer_that_died_midway_leaves_the_picture_before(slot: Slot) -> None
     slot.write(b"whole")
     assert slot.read() == b"whole"
     struct.pack_into("<Q", slot._buffer, 0, 3)
-    slot._buffer[20:25] = b"broke"
+    slot._buffer[_HEAD.size : _HEAD.size + 5] = b"broke"
     assert slot.read() == b"whole"
 
 
@@ -47,7 +57,7 @@ def test_a_torn_picture_is_not_shown(slot: Slot) -> None:
     slot.write(b"whole")
     assert slot.read() == b"whole"
     slot.write(b"other")
-    slot._buffer[22] ^= 1
+    slot._buffer[_HEAD.size + 2] ^= 1
     assert slot.read() == b"whole"
 
 
