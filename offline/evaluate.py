@@ -75,6 +75,11 @@ def run_engine(bundle: Bundle, recording: StudyRecording, session: Session | Non
     for first in range(0, len(data), size):
         piece = data[first : first + size]
         decisions += engine.push(Chunk(piece, (first + np.arange(len(piece))) / recording.sfreq, first))
+    if not decisions:
+        raise StudyError(
+            f"recording {recording.name} lasts {len(data) / recording.sfreq:.1f} s, the bundle's first "
+            f"decision needs {engine.first_decision_s:.1f} s"
+        )
     return decisions
 
 

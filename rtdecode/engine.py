@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from rtdecode.bundle import Bundle
+from rtdecode.bundle import Bundle, BundleSpec
 from rtdecode.engines import Session
 from rtdecode.preprocess import Preprocess
 from rtdecode.retrieve import Retriever
@@ -74,13 +74,13 @@ class Engine:
     @property
     def filled_s(self) -> tuple[float, float]:
         """Seconds gathered for the first decision, and seconds it needs."""
-        spec = self.bundle.spec
-        need = spec.model.size
-        if spec.retrieval:
-            onset = spec.retrieval.delay if spec.retrieval.align == "onset" else 0
-            need = max(need, (spec.retrieval.frames + onset) * spec.model.stride)
-        need = -(-(need - spec.model.size) // spec.model.hop) * spec.model.hop + spec.model.size
-        return min(self._ring.stop, need) / spec.preprocess.sfreq, need / spec.preprocess.sfreq
+        need = _first_decision(self.bundle.spec)
+        return min(self._ring.stop, need) / self.bundle.spec.preprocess.sfreq, self.first_decision_s
+
+    @property
+    def first_decision_s(self) -> float:
+        """Seconds of unbroken signal before the first decision."""
+        return _first_decision(self.bundle.spec) / self.bundle.spec.preprocess.sfreq
 
     def samples_to_next_hop(self) -> int:
         """Raw samples still missing before the next window can be run; at least 1."""
@@ -170,3 +170,12 @@ class Engine:
     def _skip(self) -> None:
         self._decisions += 1
         self.skipped += 1
+
+
+def _first_decision(spec: BundleSpec) -> int:
+    """Model samples that the first decision needs."""
+    need = spec.model.size
+    if spec.retrieval:
+        onset = spec.retrieval.delay if spec.retrieval.align == "onset" else 0
+        need = max(need, (spec.retrieval.frames + onset) * spec.model.stride)
+    return -(-(need - spec.model.size) // spec.model.hop) * spec.model.hop + spec.model.size

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from rtdecode.bundle import Bundle
 from rtdecode.engines import Session
+from rtdecode.errors import RecordingError
 from rtdecode.live.clock import Gap
 from rtdecode.live.decoding import Decoding, Script
 from rtdecode.live.output import decision_line
@@ -54,12 +55,13 @@ class _Ranked:
 def redecode(log: SessionLog, bundle: Bundle, session: Session) -> Iterator[dict[str, Any]]:
     """Decision lines of the whole log, as they were written live but for the times they took.
 
-    ContractError when the log's stream does not fit the bundle.
+    ContractError when the log's stream does not fit the bundle; RecordingError when no run of it is
+    long enough for one decision.
     """
     config, collector, ranked = log.manifest.config, _Collector(), _Ranked(log)
     runs = log.runs()
     decoding: Decoding | None = None
-    current = 0
+    current, decided = 0, False
     for chunk in log.chunks():
         if chunk.stream != current:
             current = chunk.stream
@@ -74,8 +76,16 @@ def redecode(log: SessionLog, bundle: Bundle, session: Session) -> Iterator[dict
             decoding.script = Script(breaks, ranked)
         assert decoding is not None
         decoding.push(chunk.data, chunk.stamps)
+        decided = decided or bool(collector.decisions)
         yield from (decision_line(decision, {}, None) for decision in collector.decisions)
         collector.decisions.clear()
+    if not decided:
+        lengths = [(run.stop - run.start) / log.streams[run.stream].info.sfreq for run in runs]
+        need = decoding.filled_s[1] if decoding else bundle.spec.hop_s
+        raise RecordingError(
+            f"the longest unbroken stretch of {log.path} is {max(lengths, default=0.0):.1f} s, "
+            f"the bundle's first decision needs {need:.1f} s"
+        )
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from rtdecode.bundle import Bundle
 from rtdecode.commands.review import run_review
 from rtdecode.config import to_json
 from rtdecode.engines import open_session
+from rtdecode.errors import RecordingError
 from rtdecode.live.clock import Gap
 from rtdecode.live.config import CoreConfig
 from rtdecode.live.decoding import Decoding
@@ -205,3 +206,15 @@ def test_replaying_a_log_at_any_speed_gives_the_same_decisions(bundle: Bundle, t
         for run in (1, 2, 3):
             shift = [a["t"] - b["t"] for a, b in zip(lines, expected, strict=True) if b["run"] == run]
             assert np.ptp(shift) < 1e-6
+
+
+def test_a_log_too_short_for_one_decision_says_so(bundle: Bundle, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    create(path, manifest(bundle.path, to_json(CoreConfig(str(bundle.path), "EEG"))))
+    writer = LogWriter(path)
+    writer.stream(StreamInfo("EEG", "EEG", LABELS, UNITS, SFREQ, "amp", "uid"))
+    writer.run(1, 0)
+    writer.samples(planted(1.0)[: round(0.2 * SFREQ)], 1000 + np.arange(round(0.2 * SFREQ)) / SFREQ)
+    writer.close()
+    with pytest.raises(RecordingError, match=r"stretch of .* is 0\.2 s, .* needs \d\.\d s"):
+        list(redecode(SessionLog(path), bundle, open_session(bundle)))
