@@ -14,6 +14,7 @@ from models.encoder import BrainEncoder, EncoderConfig
 from models.heads import CtcHead, RetrievalHead
 from models.linear import LinearDecoder
 from models.montages import distinct_montages
+from models.text import TEXT_NAMES, TextNet, build_text, describe_text
 
 __all__ = [
     "BrainEncoder",
@@ -27,8 +28,11 @@ __all__ = [
     "EncoderConfig",
     "LinearDecoder",
     "RetrievalHead",
+    "TextNet",
     "build",
     "build_contrastive",
+    "build_stream",
+    "build_text",
     "describe",
     "distinct_montages",
 ]
@@ -62,11 +66,16 @@ def _known(cls: type, config: dict[str, Any]) -> dict[str, Any]:
 _BUILDERS = {"decoder": _decoder}
 
 
+def build_stream(config: dict[str, Any]) -> DecoderNet | TextNet:
+    """Whatever a bundle holds: a model that takes steps, by its name. ValueError as for `build`."""
+    return build_text(config) if config.get("name") in TEXT_NAMES else build(config)
+
+
 def build(config: dict[str, Any]) -> DecoderNet:
     """Model from {"name": ..., **fields of its config}. Raises ValueError for an unknown name or key."""
     name = config.get("name")
     if name not in _BUILDERS:
-        raise ValueError(f"unknown model {name!r}; valid names are {sorted(_BUILDERS)}")
+        raise ValueError(f"unknown model {name!r}; valid names are {sorted([*_BUILDERS, *TEXT_NAMES])}")
     return _BUILDERS[name]({key: value for key, value in config.items() if key != "name"})
 
 
@@ -83,10 +92,12 @@ def build_contrastive(config: dict[str, Any]) -> ContrastiveNet:
     return ContrastiveNet(ContrastiveNetConfig(**values))
 
 
-def describe(model: DecoderNet | ContrastiveNet) -> dict[str, Any]:
-    """The plain-data configuration from which `build` (or `build_contrastive`) makes the same module
-    (JSON-serialisable).
+def describe(model: DecoderNet | ContrastiveNet | TextNet) -> dict[str, Any]:
+    """The plain-data configuration from which `build` (or `build_contrastive`, `build_text`) makes the same
+    module (JSON-serialisable).
     """
+    if isinstance(model, TextNet):
+        return describe_text(model)
     config = asdict(model.config)
     if config["encoder"] is not None:
         config["encoder"]["positions"] = [list(position) for position in config["encoder"]["positions"]]

@@ -38,7 +38,7 @@ class ModelSpec:
 
     mode    "step": streams, size == hop, states carried; "window": whole windows, no state
     stride  model samples per output frame
-    config  rebuilds the torch module through `models.build`
+    config  rebuilds the torch module through `models.build_stream`
     """
 
     mode: Literal["step", "window"]

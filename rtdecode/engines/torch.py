@@ -8,7 +8,7 @@ from rtdecode.errors import BundleError, MissingExtra
 
 
 class TorchSession:
-    """Runs `models.build(config)` with the weights of weights.safetensors, in float32 on the CPU."""
+    """Runs `models.build_stream(config)` with the weights of weights.safetensors, in float32 on the CPU."""
 
     def __init__(self, bundle: Bundle, threads: int = 1):
         try:
@@ -21,7 +21,7 @@ class TorchSession:
         torch.set_num_threads(threads)
         self._torch, self._streams = torch, bundle.spec.model.mode == "step"
         try:
-            self._net = models.build(bundle.spec.model.config).eval()
+            self._net = models.build_stream(bundle.spec.model.config).eval()
             self._net.load_state_dict(load_file(bundle.path / "weights.safetensors"))
         except (ValueError, TypeError, KeyError, RuntimeError) as problem:
             raise BundleError(
