@@ -16,6 +16,8 @@ STUDIES = (
     "schoffelen2019",
     "broderick2019",
     "brennan2019",
+    "willett2023",
+    "card2024",
     "local",
 )
 

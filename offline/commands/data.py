@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from offline.commands.common import STUDIES, WorkBar, job_options, say, slurm_options, study_options
+from offline.studies import TRIALS
 from rtdecode.options import positive
 
 
@@ -26,6 +27,16 @@ def add(commands: Any) -> None:
     )
     simulate.add_argument("--text", type=Path, help="plain-text book to speak (default: the shipped fables)")
     simulate.add_argument("--seed", type=int, default=0)
+    trials = simulate.add_argument_group("attempted speech, in the layout of a study of trials")
+    trials.add_argument("--layout", help=f"one of: {', '.join(TRIALS)}; the options above are then not used")
+    trials.add_argument("--days", type=int, default=4, help="training days (default 4)")
+    trials.add_argument("--heldout-days", type=int, default=0, help="days after them, of test trials alone")
+    trials.add_argument("--blocks", type=int, default=4, help="training blocks a day (default 4)")
+    trials.add_argument("--trials", type=int, default=20, help="sentences a block (default 20)")
+    trials.add_argument("--test-trials", type=int, default=20, help="of the test block of a day")
+    trials.add_argument("--drift", type=float, default=1.0, help="0: all days alike (default 1)")
+    trials.add_argument("--tuning", default="phonemes", help="phonemes (default) or characters")
+    trials.add_argument("--lexicon", type=Path, help="pronunciation dictionary (default: letter rules)")
     simulate.set_defaults(run=run_simulate)
 
     cut = commands.add_parser("cut", help="the first seconds of a recording as an XDF file")
@@ -79,6 +90,12 @@ def add(commands: Any) -> None:
     prepare.add_argument(
         "--jobs", type=int, default=0, metavar="N", help="so many recordings at once, each a job"
     )
+    trials = prepare.add_argument_group("studies of trials", f"{', '.join(TRIALS)}: features of 20 ms bins")
+    trials.add_argument("--normalise", default="", help="block, causal or none (default: as the study asks)")
+    trials.add_argument("--split", default="official", help="official, dev (a validation block) or hpi")
+    trials.add_argument("--lexicon", type=Path, help="pronunciations, for studies that ship no phonemes")
+    trials.add_argument("--unknown-words", default="refuse", help="refuse (default), or drop their trials")
+    trials.add_argument("--area", default="", help="of willett2023: 6v (default), 44 or both")
     job_options(prepare)
     prepare.set_defaults(run=run_prepare)
 
@@ -92,6 +109,8 @@ def add(commands: Any) -> None:
 
 
 def run_simulate(options: argparse.Namespace) -> int:
+    if options.layout:
+        return simulate_trials(options)
     from offline.simulate.build import simulate
 
     out = simulate(
@@ -106,6 +125,26 @@ def run_simulate(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     say(f"wrote {out}: {options.subjects} simulated listeners at {options.gain:g} x real EEG")
+    return 0
+
+
+def simulate_trials(options: argparse.Namespace) -> int:
+    from offline.intracortical.simulate import Simulation, simulate_trials
+
+    simulation = Simulation(
+        days=options.days,
+        heldout_days=options.heldout_days,
+        blocks=options.blocks,
+        trials=options.trials,
+        test=options.test_trials,
+        drift=options.drift,
+        tuning=options.tuning,
+        seed=options.seed,
+    )
+    out = simulate_trials(options.out, options.layout, simulation, text=options.text, lexicon=options.lexicon)
+    say(
+        f"wrote {out}: {options.days + options.heldout_days} simulated days in the layout of {options.layout}"
+    )
     return 0
 
 
@@ -137,7 +176,24 @@ def run_convert(options: argparse.Namespace) -> int:
     return 0
 
 
+def prepare_trials(options: argparse.Namespace) -> int:
+    from offline.intracortical.prepare import TrialSettings, prepare_trials
+    from offline.studies import load_trials
+
+    lexicon = str(options.lexicon) if options.lexicon else ""
+    settings = TrialSettings(options.normalise, options.split, lexicon, options.unknown_words)
+    study = load_trials(options.study, options.data, options.area)
+    with WorkBar() as bar:
+        done = prepare_trials(study, options.out, settings, only=options.only, progress=bar)
+    say(f"{len(done.done)} days prepared, {len(done.unchanged)} unchanged: {options.out}")
+    kept = ", ".join(f"{count} {split}" for split, count in done.trials.items())
+    say(f"trials: {kept}" + (f"; {done.dropped} dropped: words not in {lexicon}" if done.dropped else ""))
+    return 0
+
+
 def run_prepare(options: argparse.Namespace) -> int:
+    if options.study in TRIALS:
+        return prepare_trials(options)
     from offline.contrastive.config import load_contrastive_config
     from offline.overrides import override
     from offline.prepare.features import prepare_features

@@ -1,0 +1,1 @@
+"""Studies of trials: binned features of intracortical arrays, a sentence each."""
