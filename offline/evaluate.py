@@ -6,7 +6,7 @@ that a live run would give.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ from rtdecode.engines import Session, open_session
 from rtdecode.engines.onnx import OnnxSession
 from rtdecode.errors import StudyError
 from rtdecode.retrieve import Retriever
-from rtdecode.score import TopK, Truth, cer, top_k
+from rtdecode.score import TopK, Truth, cer, top_k, wer
+from rtdecode.transcribe import TextSpec
 from rtdecode.types import Chunk, Decision, StreamInfo
 
 CHUNK_S = 1.0  # pieces of recording given to the engine; the decisions do not depend on it
@@ -96,12 +97,7 @@ def evaluate(bundle: Bundle, study: Study, *, subject: str | None = None, ideal:
             f"study {study.name!r} has no test recording of subject {subject!r}",
             hint=f"subjects: {', '.join(study.subjects)}",
         )
-    trained = [run_engine(bundle, r) for r in recordings]
-    control = None
-    if (bundle.path / "control.onnx").is_file():
-        control = [
-            run_engine(bundle, r, OnnxSession(bundle.path / "control.onnx", bundle.spec)) for r in recordings
-        ]
+    trained, control = _runs(bundle, recordings)
     scores: list[Score] = []
     shuffled = None
     if bundle.spec.retrieval and bundle.bank:
@@ -113,11 +109,44 @@ def evaluate(bundle: Bundle, study: Study, *, subject: str | None = None, ideal:
             (r.name, truth_of(bundle, r).text(np.inf), _text(d))
             for r, d in zip(recordings, trained, strict=True)
         ]
-        truth, said = " ".join(t for _, t, _ in texts), " ".join(s for _, _, s in texts)
-        baseline = cer(" ".join(map(_text, control)), truth) if control else None
-        scores.append(Score("text CER", cer(said, truth), control=baseline, n=len(truth)))
+        scores += _error_rates("text", texts, control)
+        if bundle.spec.text.search:
+            found, blind = _runs(_greedy(bundle), recordings)
+            both = [(name, truth, _text(d)) for (name, truth, _), d in zip(texts, found, strict=True)]
+            scores += _error_rates("greedy text", both, blind)
     count = len(bundle.bank.candidates) if bundle.bank else 0
     return Report(tuple(scores), count, shuffled, tuple(texts))
+
+
+def _runs(
+    bundle: Bundle, recordings: Sequence[StudyRecording]
+) -> tuple[list[list[Decision]], list[list[Decision]] | None]:
+    """Decisions of every recording, and those of the untrained network where the bundle has one."""
+    found = [run_engine(bundle, r) for r in recordings]
+    file = bundle.path / "control.onnx"
+    if not file.is_file():
+        return found, None
+    return found, [run_engine(bundle, r, OnnxSession(file, bundle.spec)) for r in recordings]
+
+
+def _error_rates(
+    name: str, texts: Sequence[tuple[str, str, str]], control: list[list[Decision]] | None
+) -> list[Score]:
+    """Corpus-level character and word error rates of (name, truth, said)."""
+    truth, said = " ".join(t for _, t, _ in texts), " ".join(s for _, _, s in texts)
+    blind = " ".join(map(_text, control)) if control else None
+    rates = {"CER": (cer, len(truth)), "WER": (wer, len(truth.split()))}
+    return [
+        Score(f"{name} {kind}", rate(said, truth), control=None if blind is None else rate(blind, truth), n=n)
+        for kind, (rate, n) in rates.items()
+    ]
+
+
+def _greedy(bundle: Bundle) -> Bundle:
+    """The same bundle without its search: what the network alone reads."""
+    assert bundle.spec.text is not None
+    plain = TextSpec(bundle.spec.text.symbols, delay=bundle.spec.text.delay)
+    return replace(bundle, spec=replace(bundle.spec, text=plain))
 
 
 def fit_sharpness(bundle: Bundle, recordings: Sequence[StudyRecording]) -> float:

@@ -16,6 +16,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,10 @@ from rtdecode.contract import Contract
 from rtdecode.errors import BundleError, ConfigError
 from rtdecode.preprocess import PreprocessSpec
 from rtdecode.retrieve import Bank, Candidate, RetrievalSpec
+from rtdecode.text.arpa import read_arpa
+from rtdecode.text.lexicon import Lexicon, read_lexicon
+from rtdecode.text.ngram import NGram
+from rtdecode.text.symbols import Symbols
 from rtdecode.transcribe import TextSpec
 
 SCHEMA = 1
@@ -123,7 +128,8 @@ class BundleSpec:
     @property
     def delay_s(self) -> float:
         """Seconds by which a decision speaks of the past, by construction: the model's look-ahead."""
-        return self.retrieval.delay / self.frame_rate if self.retrieval else 0.0
+        delay = self.retrieval.delay if self.retrieval else self.text.delay if self.text else 0
+        return delay / self.frame_rate
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,21 @@ class Bundle:
     @property
     def name(self) -> str:
         return self.spec.name
+
+    @cached_property
+    def language(self) -> tuple[NGram | None, Lexicon | None]:
+        """The model and the words that the text is searched with, read once. BundleError for a bad file."""
+        text = self.spec.text
+        try:
+            lm = read_arpa(self.path / text.lm) if text and text.lm else None
+            words = (
+                read_lexicon(self.path / text.lexicon, Symbols(text.symbols))
+                if text and text.lexicon
+                else None
+            )
+        except ConfigError as problem:
+            raise BundleError(problem.message, hint=problem.hint) from problem
+        return lm, words
 
 
 def load_bundle(path: str | Path) -> Bundle:
@@ -162,6 +183,8 @@ def load_bundle(path: str | Path) -> Bundle:
     except ConfigError as problem:
         raise BundleError(problem.message, hint=problem.hint) from problem
     needed = REQUIRED + (("bank.safetensors", "bank.jsonl") if spec.retrieval else ())
+    if spec.text:
+        needed += tuple(name for name in (spec.text.lm, spec.text.lexicon) if name)
     for name in needed:
         if name not in spec.files:
             raise BundleError(f"{manifest} does not list {name}")

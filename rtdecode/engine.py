@@ -52,7 +52,7 @@ class Engine:
             if spec.retrieval and bundle.bank
             else None
         )
-        self.transcriber = Transcriber(spec.text) if spec.text else None
+        self.transcriber = Transcriber(spec.text, spec.frame_rate, *bundle.language) if spec.text else None
         self.run = self.skipped = 0
         self.mapped = np.zeros((0, len(spec.stream.labels)), np.float32)
         self.reset()
@@ -91,7 +91,8 @@ class Engine:
         """Decide as often as the chunk allows: it may be empty, or hold many hops.
 
         rank  False: the hops of this chunk are late and decide nothing; they are counted in `skipped` and
-        in the index of the next decision. The network takes its step, unless its windows have no memory.
+        in the index of the next decision. The network takes its step, unless its windows have no memory; the
+        text takes every frame, searched narrowly.
 
         ValueError if the chunk does not continue the run: a gap must be answered by `reset`, which belongs
         to whoever watches the stream's clock.
@@ -129,7 +130,7 @@ class Engine:
         retrieved: Retrieved | None = None
         warnings: tuple[str, ...] = ()
         if self.transcriber and frames.log_probs is not None:
-            self.transcriber.push(frames.log_probs)
+            self.transcriber.push(frames.log_probs, late=not rank)
         if self.retriever and frames.estimate is not None:
             self.retriever.push(frames.estimate, window.stop // self.bundle.spec.model.stride)
             if not self.retriever.ready():
@@ -142,7 +143,10 @@ class Engine:
                 warnings = (f"the stimulus of {stimulus_s:.1f} s is over: nothing to compare with",)
             else:
                 retrieved = self.retriever.rank()
-        hypothesis = self.transcriber.take() if self.transcriber else None
+        if not rank and not self.retriever:  # its text comes with the next decision
+            self._skip()
+            return None
+        hypothesis = self.transcriber.take(t) if self.transcriber else None
         stage_ms = {
             "preprocess": 1e3 * preprocess_s,
             "infer": 1e3 * (inferred - start),

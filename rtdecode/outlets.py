@@ -14,6 +14,7 @@ from typing import Any
 
 import pylsl
 
+from rtdecode.config import to_json
 from rtdecode.types import Decision
 
 SCORES = ("index", "run", "sample", "top1_prob", "top1_score", "margin", "chance", "candidates")
@@ -43,7 +44,11 @@ class Outlets:
         if self._retrieved is not None and self._scores is not None and decision.retrieved:
             self._retrieved.push_sample([_json(_ranking(decision))], stamp)
             self._scores.push_sample(_numbers(decision), stamp)
-        if self._text is not None and decision.text and decision.text.delta:
+        if (
+            self._text is not None
+            and (text := decision.text)
+            and (text.delta or text.ended or text.corrected)
+        ):
             self._text.push_sample([_json(_delta(decision, self._said))], stamp)
             self._said += 1
 
@@ -81,7 +86,10 @@ def _delta(decision: Decision, number: int) -> dict[str, Any]:
     """number: counts these messages over the whole session, so that a reader sees what it missed."""
     text = decision.text
     assert text is not None
-    said = {"seq": number, "delta": text.delta, "committed_chars": len(text.committed)}
+    said = {"seq": number, "delta": text.delta, "committed_chars": len(text.committed), "ended": text.ended}
+    said["words"] = [to_json(word) for word in text.words]
+    if text.corrected:
+        said["corrected"] = [to_json(change) for change in text.corrected]
     return {**_where(decision), **said}
 
 

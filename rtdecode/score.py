@@ -100,3 +100,10 @@ def cer(said: str, truth: str) -> float:
     """Character error rate: edits over the length of the truth. 0 for two empty texts."""
     edits = Levenshtein.distance(" ".join(said.split()), truth)
     return edits / len(truth) if truth else float(edits > 0)
+
+
+def wer(said: str, truth: str) -> float:
+    """Word error rate: edits over the number of words of the truth. 0 for two empty texts."""
+    words = truth.split()
+    edits = Levenshtein.distance(said.split(), words)
+    return edits / len(words) if words else float(edits > 0)

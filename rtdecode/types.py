@@ -97,15 +97,55 @@ class Retrieved:
 
 
 @dataclass(frozen=True)
+class SpokenWord:
+    """A committed word. start, stop: seconds on the stream's clock; confidence in 0..1: the share of all
+    hypotheses that had it; delay_s: from when it was first shown to when it was committed.
+    """
+
+    text: str
+    start: float
+    stop: float
+    confidence: float
+    delay_s: float
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """Committed words that the end of their sentence changed, where the bundle allows it."""
+
+    said: str
+    now: str
+
+
+@dataclass(frozen=True)
+class TextPace:
+    """How text came since the run began: seconds from shown to committed, share of shown words that were
+    revised, mean number of words that were shown and could still change.
+    """
+
+    delay_p50_s: float
+    delay_p90_s: float
+    revised: float
+    tail_words: float
+
+
+@dataclass(frozen=True)
 class Hypothesis:
     """Decoded text. `committed` never changes once said, only grows; `tentative` may still change.
 
-    delta  what this step appended to `committed`
+    delta      what this step appended to `committed`;  words: its words
+    ended      the rule by which a sentence ended in this step: "silence", "nothing", "long"; "" none did
+    corrected  only where the bundle allows corrections: `committed` keeps what was said first
+    pace       None before the first word, or when the text is greedy
     """
 
     committed: str
     tentative: str
     delta: str
+    words: tuple[SpokenWord, ...] = ()
+    ended: str = ""
+    corrected: tuple[Corrected, ...] = ()
+    pace: TextPace | None = None
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ class Core:
         spec = self._bundle.spec
         self._sfreq = spec.stream.sfreq
         self._session = open_session(self._bundle, config.engine, config.threads)
+        _ = self._bundle.language  # read now: a large model takes seconds
         self._card = bundle_card(self._bundle)
         self._outlets: Outlets | None = None
         if config.outlets:

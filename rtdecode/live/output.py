@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from rtdecode.bundle import Bundle
+from rtdecode.config import to_json
 from rtdecode.live.decoding import decision_window_s
 from rtdecode.live.story import TEXT_TAIL
 from rtdecode.snapshot import BundleCard
@@ -92,6 +93,10 @@ def _text(text: Hypothesis | None) -> dict[str, Any] | None:
         "committed_chars": len(text.committed),
         "delta": text.delta,
         "tentative": text.tentative,
+        "words": [to_json(word) for word in text.words],
+        "ended": text.ended,
+        "corrected": [to_json(change) for change in text.corrected],
+        "pace": None if text.pace is None else to_json(text.pace),
     }
 
 

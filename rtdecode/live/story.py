@@ -59,6 +59,9 @@ class Story:
             self.tentative = decision.text.tentative
             if decision.text.delta:
                 self._say(decision.text.delta, t)
+            self._new_line = self._new_line or bool(decision.text.ended)
+            for change in decision.text.corrected:
+                self.event(t, "info", f"what was read as {change.said!r} is now {change.now!r}")
 
     def held_s(self, t: float) -> float:
         return t - self._led_since if self._leaders else 0.0

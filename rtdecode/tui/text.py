@@ -12,7 +12,7 @@ def render(
 ) -> list[Line]:
     """The framed text, newest lines at the bottom; exactly `height` lines of `width` cells."""
     columns, rows = inner(width, height)
-    right = as_of(snapshot, silent_s, frozen) or (("‹ › may still change", "dim"),)
+    right = as_of(snapshot, silent_s, frozen) or ((_pace(snapshot), "dim"),)
     # only what can be seen is wrapped: a session has thousands of lines
     lines = [
         line for item in snapshot.text[-rows:] for line in _committed(item.t, item.text, columns - MARGIN)
@@ -28,6 +28,15 @@ def render(
         lines = [((wait or "no text yet", "dim"),)]
     body = lines[-rows:] if rows > 0 else []
     return frame(body, width, height, (("Text", "title"),), right)
+
+
+def _pace(snapshot: Snapshot) -> str:
+    """How long words take to be certain, and how many of those shown were changed."""
+    text = snapshot.decision.text if snapshot.decision else None
+    if text is None or text.pace is None:
+        return "‹ › may still change"
+    pace = text.pace
+    return f"certain after {pace.delay_p50_s:.1f} s (p90 {pace.delay_p90_s:.1f}) · {pace.revised:.0%} revised"
 
 
 def _committed(t: float, text: str, columns: int) -> list[Line]:

@@ -66,7 +66,8 @@ def test_the_bank_is_of_held_out_speech_and_inside_its_timeline(made):
 def test_scores_are_stored_beside_chance_ridge_and_the_untrained(made):
     _, _, bundle = made
     scores = {s.name: s for s in bundle.spec.training.scores}
-    assert set(scores) == {"retrieval top-1", "retrieval top-10", "text CER"}
+    rates = {"text CER", "text WER", "greedy text CER", "greedy text WER"}
+    assert set(scores) == {"retrieval top-1", "retrieval top-10"} | rates
     top1 = scores["retrieval top-1"]
     assert top1.chance == pytest.approx(1 / len(bundle.bank.candidates))
     assert top1.ridge is not None and top1.control is not None and top1.n > 20

@@ -90,7 +90,8 @@ def test_the_schema_of_a_line(bundle: Bundle, tmp_path: Path) -> None:
     assert list(line["retrieved"]) == ["chance", "candidates", "window_s", "margin", "hits"]
     assert list(line["retrieved"]["hits"][0]) == ["rank", "id", "text", "source", "start", "score", "prob"]
     assert [hit["rank"] for hit in line["retrieved"]["hits"]] == list(range(1, 11))
-    assert list(line["text"]) == ["committed", "committed_chars", "delta", "tentative"]
+    head = ["committed", "committed_chars", "delta", "tentative"]
+    assert list(line["text"]) == [*head, "words", "ended", "corrected", "pace"]
     assert list(line["stage_ms"]) == ["preprocess", "infer", "heads", "total"]
     assert line["stage_ms"]["total"] >= line["stage_ms"]["infer"] > 0
     assert line["schema"] == 1
