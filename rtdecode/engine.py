@@ -146,7 +146,7 @@ class Engine:
         if not rank and not self.retriever:  # its text comes with the next decision
             self._skip()
             return None
-        hypothesis = self.transcriber.take(t) if self.transcriber else None
+        hypothesis = self.transcriber.take() if self.transcriber else None
         stage_ms = {
             "preprocess": 1e3 * preprocess_s,
             "infer": 1e3 * (inferred - start),

@@ -5,7 +5,6 @@ here it meets the stream: sentences that end, frames that are late, seconds, and
 Knows nothing of models or files.
 """
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -119,23 +118,19 @@ class Transcriber:
         self._said.reset()
         self._began, self._tentative, self._ended = self._frames, "", rule
 
-    def take(self, t: float = math.nan) -> Hypothesis:
-        """The text so far; `delta` is what was committed since the last call.
-
-        t  seconds on the stream's clock of the newest sample that the newest frame used
-        """
+    def take(self) -> Hypothesis:
+        """The text so far; `delta` is what was committed since the last call."""
         delta = "".join(f"{word.text} " for word, _ in self._new)
         self._committed += delta
-        newest = t - self.spec.delay / self._rate
-        words = tuple(self._spoken(word, began, newest) for word, began in self._new)
+        words = tuple(self._spoken(word, began) for word, began in self._new)
         corrected, ended = tuple(self._corrected), self._ended
         self._new, self._corrected, self._ended = [], [], ""
         pace = self._pace.now(self._said.stats) if self._search else None
         return Hypothesis(self._committed, self._tentative, delta, words, ended, corrected, pace)
 
-    def _spoken(self, word: Said, began: int, newest: float) -> SpokenWord:
+    def _spoken(self, word: Said, began: int) -> SpokenWord:
         def second(frame: int) -> float:
-            return round(newest - (self._frames - began - frame) / self._rate, 4)
+            return round((began + frame - self._frames - self.spec.delay) / self._rate, 4)
 
         delay_s = round((word.committed - word.shown) / self._rate, 4)
         return SpokenWord(

@@ -98,8 +98,9 @@ class Retrieved:
 
 @dataclass(frozen=True)
 class SpokenWord:
-    """A committed word. start, stop: seconds on the stream's clock; confidence in 0..1: the share of all
-    hypotheses that had it; delay_s: from when it was first shown to when it was committed.
+    """A committed word. start, stop: when it was read, in seconds from the newest sample that the decision
+    used (negative: before it); confidence in 0..1: share of all hypotheses that had it; delay_s: from when
+    it was first shown to when it was committed.
     """
 
     text: str
