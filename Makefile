@@ -4,6 +4,7 @@
 PYTHON ?= python3
 LIVE   := .venv-live
 DEV    := .venv
+PYCTC  := .venv-pyctc
 
 .PHONY: demo test check bench clean
 
@@ -22,12 +23,12 @@ $(LIVE)/done: pyproject.toml $(shell find rtdecode -name '*.py' -o -name '*.tcss
 	@$(LIVE)/bin/python -m pip install --quiet --disable-pip-version-check .
 	@touch $@
 
-test: $(DEV)/done
+test: $(DEV)/done $(PYCTC)/done
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
-	$(DEV)/bin/pytest $(ARGS)
+	RTDECODE_PYCTC="$${RTDECODE_PYCTC-$$(cat $(PYCTC)/done)}" $(DEV)/bin/pytest $(ARGS)
 	@echo "all checks passed"
 
 # torch first and pinned: where the index has a CPU build of this version, it is the one taken.
@@ -38,10 +39,24 @@ $(DEV)/done: pyproject.toml
 	@$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
+# pyctcdecode wants numpy < 2, so its tests run it in a Python of its own. `done` holds that Python's path, or
+# nothing where there is no wheel of such a numpy; kenlm is compiled, and left out where that fails. Both are said.
+$(PYCTC)/done: Makefile
+	@echo "setting up pyctcdecode in $(PYCTC)" >&2
+	@test -x $(PYCTC)/bin/python || $(PYTHON) -m venv $(PYCTC)
+	@pip="$(PYCTC)/bin/python -m pip install --quiet --disable-pip-version-check"; \
+	if $$pip --only-binary numpy 'numpy<2' pyctcdecode==0.5.0; then \
+		$$pip kenlm==0.3.0 >$(PYCTC)/kenlm.log 2>&1 || \
+			echo "kenlm does not build here ($(PYCTC)/kenlm.log): its tests are skipped" >&2; \
+		echo "$(CURDIR)/$(PYCTC)/bin/python" >$@; \
+	else \
+		echo "pyctcdecode cannot be installed here: its tests are skipped" >&2; : >$@; \
+	fi
+
 # Ratios beside the alternatives, in one run; not a test. mne-lsl is compared with when it is installed.
 bench: $(DEV)/done
 	$(DEV)/bin/rtdecode bench $(ARGS)
 	$(DEV)/bin/python benchmarks/screen.py
 
 clean:
-	rm -rf $(LIVE) $(DEV)
+	rm -rf $(LIVE) $(DEV) $(PYCTC)

@@ -28,7 +28,7 @@ class Frontier:
         self._least = math.exp(-prune_nats)
         self._symbols = len(grammar.symbols)
         self._closed, self._fans, self._ends = grammar.closed, grammar.fans, grammar.ends
-        self.root = Prefix(None, None, separator, 0, 0, 0)
+        self.root = Prefix(None, None, separator, 0)
         self.root.state = grammar.start()
         self.root.slot = 0
         if grammar.closed:
@@ -54,7 +54,7 @@ class Frontier:
         nodes, blanks, others = self.nodes, self.blanks, self.others
         grammar, width, separator, frame = self.grammar, self.width, self._separator, self.frame
         totals = [b + o for b, o in zip(blanks, others, strict=True)]
-        silent = row[0]
+        silent, heaviest = row[0], totals[0]
 
         # Beams that stay: a blank, a repeat of the last symbol, or that symbol on a beam that is one shorter.
         scores, stays = [], []
@@ -71,10 +71,9 @@ class Frontier:
                 slot = node.parent.slot  # type: ignore[union-attr]
                 if slot >= 0:
                     more = (blanks[slot] if node.double else totals[slot]) * p * node.ratio
-                    if more > other + total * silent:  # most of what is here begins now
-                        if node.start == node.at:
-                            node.start = frame
-                        node.at = frame
+                    if more > node.flow * heaviest:  # never before did as much of the search come here
+                        node.flow, node.at = more / heaviest, frame
+                        node.start = frame if node.parent is node.home else node.parent.start  # type: ignore[union-attr]
                     other += more
             stays.append(other)
             scores.append(total * silent + other)
@@ -101,8 +100,8 @@ class Frontier:
                     weight = total * p * ending[1]
                     kid = home.kids.get(ending[0])
                     if kid is not None and kid.slot >= 0:
-                        if weight > scores[kid.slot]:
-                            kid.start, kid.at = node.start, node.at
+                        if weight > kid.flow * heaviest:
+                            kid.flow, kid.start, kid.at = weight / heaviest, node.start, node.at
                         stays[kid.slot] += weight
                         scores[kid.slot] += weight
                     elif weight >= least:
@@ -149,7 +148,7 @@ class Frontier:
                     continue
                 new.append((node, symbol, None, node, arc, ratio))
                 weights.append(weight)
-        return self._choose(scores, stays, silent, totals, new, weights)
+        return self._choose(scores, stays, silent, totals, new, weights, heaviest)
 
     def _choose(
         self,
@@ -159,6 +158,7 @@ class Frontier:
         totals: list[float],
         new: list[New],
         weights: list[float],
+        heaviest: float,
     ) -> bool:
         """The heaviest of those that stay and those that are new become the beams, heaviest first."""
         kept = len(scores)
@@ -182,7 +182,7 @@ class Frontier:
                 blanks.append(totals[i] * silent)
                 others.append(stays[i])
             else:
-                node = self._grow(*new[i - kept])
+                node = self._grow(*new[i - kept], weight / heaviest)
                 blanks.append(0.0)
                 others.append(weight)
             node.slot = taken
@@ -203,18 +203,22 @@ class Frontier:
         return True
 
     def _grow(
-        self, parent: Prefix, symbol: int, ending: Ending | None, source: Prefix, arc: int, ratio: float
+        self,
+        parent: Prefix,
+        symbol: int,
+        ending: Ending | None,
+        source: Prefix,
+        arc: int,
+        ratio: float,
+        flow: float,
     ) -> Prefix:
         """The node of a beam that is new, or is again a beam after only longer ones were."""
         frame = self.frame
         if ending is None:
             node = parent.kids.get(symbol)
+            home = parent.home
             if node is None:
-                home = parent.home
-                at_home = home is None
-                node = Prefix(
-                    parent, parent if home is None else home, symbol, arc * self._symbols, frame, frame
-                )
+                node = Prefix(parent, parent if home is None else home, symbol, arc * self._symbols)
                 node.ratio = ratio
                 if self._closed:
                     node.fan = self._fans[arc]
@@ -222,19 +226,18 @@ class Frontier:
                         node.ends = NONE
                 node.double = parent.last == symbol
                 parent.kids[symbol] = node
-            else:
-                at_home = node.parent is node.home
-                node.at = frame
-            node.start = frame if at_home else parent.start
+            if flow > node.flow:
+                node.flow, node.at, node.start = flow, frame, frame if home is None else parent.start
             return node
         word, _, state, lm = ending
         node = parent.kids.get(word)
         if node is None:
-            node = Prefix(parent, None, symbol, 0, source.at, source.start)
+            node = Prefix(parent, None, symbol, 0)
             node.fan = self.root.fan
             node.word, node.state, node.lm = word, state, lm
             parent.kids[word] = node
-        node.start, node.at = source.start, source.at
+        if flow > node.flow:
+            node.flow, node.at, node.start = flow, source.at, source.start
         return node
 
     def keep(self, word: Prefix) -> None:

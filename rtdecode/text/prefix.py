@@ -30,20 +30,20 @@ class Prefix:
     double  does the parent end in the same symbol?
     ends    words that may end here, None before anybody asked
     at      frame in which the symbol was emitted; start: that of the word's first symbol (word node: of its
-            word)
+            word). Alignments differ: these are of the frame at which most of the search came here
+    flow    how much came in that frame, in weights of the heaviest beam
     state   n-gram state after the word;  lm  log10 of all words up to it (word nodes)
     """
 
     __slots__ = (
-        "at", "base", "double", "ends", "fan", "home", "kids", "last",
+        "at", "base", "double", "ends", "fan", "flow", "home", "kids", "last",
         "lm", "parent", "ratio", "slot", "start", "state", "word",
     )  # fmt: skip
 
-    def __init__(
-        self, parent: "Prefix | None", home: "Prefix | None", last: int, base: int, at: int, start: int
-    ):
+    def __init__(self, parent: "Prefix | None", home: "Prefix | None", last: int, base: int):
         self.parent, self.home, self.last, self.base = parent, home, last, base
-        self.at, self.start = at, start
+        self.at = self.start = 0
+        self.flow = -1.0
         self.fan: tuple[int, ...] = ()
         self.kids: dict[int | str, Prefix] = {}
         self.slot = -1

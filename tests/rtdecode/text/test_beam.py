@@ -302,3 +302,29 @@ def test_a_search_does_not_grow_while_beams_come_and_go() -> None:
     finally:
         tracemalloc.stop()
     assert grown < 1200 * 100  # at most a small node every few frames
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("closed", [False, True])
+def test_words_have_the_frames_they_were_read_in(seed: int, closed: bool) -> None:
+    rng = np.random.default_rng(seed)
+    entries = [("ab", (2, 3)), ("a", (2,)), ("b", (3,)), ("abba", (2, 3, 3, 2)), ("ba", (3, 2))]
+    path, spans = [], []
+    for k in rng.integers(0, len(entries), 8):
+        path += [0] * int(rng.integers(1, 5))
+        first = len(path)
+        for i, letter in enumerate(entries[k][1]):
+            path += ([0] if i and entries[k][1][i - 1] == letter else []) + [letter] * int(rng.integers(1, 4))
+            last = len(path)
+        spans.append((entries[k][0], first, last))
+        path += [0] * int(rng.integers(0, 3)) + [1]
+    lp = log_softmax(8.0 * np.eye(4)[path] + rng.normal(size=(len(path), 4)))
+    lm = estimate(["ab a", "abba b ab", "ba", "b ab a"], 2)
+    search = BeamSearch(
+        SMALL, SearchSpec(beam=50, alpha=0.5), lm, Lexicon(SMALL, entries) if closed else None
+    )
+    search.push(lp)
+    found = search.finish()[0].words
+    assert [word.text for word in found] == [text for text, _, _ in spans]
+    for word, (_, first, last) in zip(found, spans, strict=True):
+        assert abs(word.start - first) <= 2 and first < word.stop <= last
