@@ -56,7 +56,10 @@ class _Layer(nn.Module):
         if self.norm is not None:
             y = torch.relu(self.norm(y))
         y = x + y if self.residual else y
-        return y if self.glu is None else nn.functional.glu(self.glu(y), dim=1)
+        if self.glu is None:
+            return y
+        value, gate = self.glu(y).chunk(2, dim=1)
+        return value * torch.sigmoid(gate)
 
 
 class DeepMel(nn.Module):

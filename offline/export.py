@@ -8,7 +8,6 @@ import dataclasses
 import logging
 import shutil
 import tempfile
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,9 @@ from offline.checkpoint import Checkpoint, load_checkpoint, untrained
 from offline.config import Config
 from offline.data import Source, prepare_recording
 from offline.evaluate import evaluate, fit_sharpness
+from offline.graphs import stream_graph, write_graph
 from offline.study import Study
+from offline.words import searched
 from rtdecode.bundle import SCHEMA, Bundle, BundleSpec, ModelSpec, Training, load_bundle, seal, write_bank
 from rtdecode.engines import open_session
 from rtdecode.errors import BundleError, StudyError
@@ -32,11 +33,10 @@ from rtdecode.transcribe import TextSpec
 log = logging.getLogger(__name__)
 
 GOLDEN_STEPS = 24
-OPSET = 18
 
 
 class StepGraph(nn.Module):
-    """The exported signature: x (1, size, C) and state_0.. -> the heads' outputs, then next_0.. ."""
+    """The exported signature of any net with `step`: x (1, size, C), state_0.. -> outputs, then next_0.. ."""
 
     def __init__(self, model: models.DecoderNet):
         super().__init__()
@@ -49,48 +49,27 @@ class StepGraph(nn.Module):
 
 def export_onnx(model: models.DecoderNet, size: int, path: Path) -> None:
     """Write the step graph of a folded model, all weights inside the file."""
+    if isinstance(model, models.DecoderNet):
+        return stream_graph(model, size, path)
     states = model.initial_state(1)
-    count = len(states)
-    # The exporter names every optional library it does not find; nobody can act on that.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # exporter's deprecation notices about itself
-        program = torch.onnx.export(
-            StepGraph(model).eval(),
-            (torch.zeros(1, size, model.config.n_channels), *states),
-            dynamo=True,
-            opset_version=OPSET,
-            optimize=True,
-            verbose=False,
-            input_names=["x", *(f"state_{i}" for i in range(count))],
-            output_names=[*model.outputs, *(f"next_{i}" for i in range(count))],
-        )
-        assert program is not None
-        program.save(str(path), external_data=False)
-    without_traces(path)
-
-
-def without_traces(path: Path) -> None:
-    """Take the exporter's notes out of an ONNX file: stack traces with the paths of this machine."""
-    import onnx
-
-    model = onnx.load(path)
-    graph = model.graph
-    parts = [model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]
-    for function in model.functions:
-        parts += [function, *function.node]
-    for part in parts:
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
-    onnx.save(model, path)
+    inputs, outputs = [[f"{name}_{i}" for i in range(len(states))] for name in ("state", "next")]
+    example = (torch.zeros(1, size, model.config.n_channels), *states)
+    write_graph(StepGraph(model), example, ["x", *inputs], [*model.outputs, *outputs], path)
 
 
 @torch.no_grad()
 def golden(model: models.DecoderNet, x: np.ndarray) -> dict[str, np.ndarray]:
-    """x (steps, size, C) and the outputs of the torch reference when fed step by step from reset."""
+    """x (steps, size, C) and the outputs of the torch reference: fed step by step from reset, or, where the
+    encoder is symmetric, window by window.
+    """
+    encoder = model.config.encoder
     state, parts = model.initial_state(1), []
     for piece in x:
-        out, state = model.step(torch.from_numpy(piece)[None], state)
+        batch = torch.from_numpy(piece)[None]
+        if encoder is not None and not encoder.causal:
+            parts.append(model(batch))
+            continue
+        out, state = model.step(batch, state)
         parts.append(out)
     return {"x": x, **{name: torch.cat([p[name][0] for p in parts]).numpy() for name in model.outputs}}
 
@@ -149,6 +128,13 @@ def _write(work: Path, trained: Checkpoint, study: Study, subject: str, score: b
         write_bank(work, make_bank(study, test + valid, source, config))
         save_file({k: v[row].contiguous() for k, v in trained.ridge.items()}, work / "ridge.safetensors")
     spec = _spec(config, source, models.describe(model), subject, row, trained.step)
+    if config.output.text:
+        # once per stimulus, however many heard it
+        heard = dict.fromkeys(
+            (e.stimulus, e.text) for r in study.select("train") for e in r.of_kind("sentence")
+        )
+        text = searched(work, source.symbols, [sentence for _, sentence in heard])
+        spec = dataclasses.replace(spec, text=text)
     seal(work, spec)
     bundle = load_bundle(work)
     open_session(bundle, "onnx")  # refuses when ONNX Runtime and torch disagree

@@ -26,7 +26,7 @@ def test_golden_output_holds(tmp_path: Path) -> None:
 
 def test_a_model_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
     bundle = make_bundle(tmp_path / "b", golden_error=3e-4)
-    with pytest.raises(BundleError, match=r"differs from the golden output by 0\.0003, allowed is 0\.0001"):
+    with pytest.raises(BundleError, match=r"by 0\.0009\d of its standard deviation, allowed is 0\.0001"):
         open_session(bundle)
 
 
