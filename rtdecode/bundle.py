@@ -76,7 +76,9 @@ class Score:
 
 @dataclass(frozen=True)
 class Training:
-    """What the bundle was trained on. `times_real`: planted response over real EEG's, None: real."""
+    """What the bundle was trained on. `times_real`: planted response over real EEG's; 0: simulated, with no
+    such measure; None: real.
+    """
 
     study: str
     subject: str

@@ -6,6 +6,7 @@ from typing import Any
 
 from offline.commands.common import STUDIES, WorkBar, job_options, say, slurm_options, study_options
 from offline.studies import TRIALS
+from rtdecode.errors import ConfigError
 from rtdecode.options import positive
 
 
@@ -39,10 +40,18 @@ def add(commands: Any) -> None:
     trials.add_argument("--lexicon", type=Path, help="pronunciation dictionary (default: letter rules)")
     simulate.set_defaults(run=run_simulate)
 
-    cut = commands.add_parser("cut", help="the first seconds of a recording as an XDF file")
-    cut.add_argument("recording", type=Path)
-    cut.add_argument("--seconds", type=positive, required=True)
+    cut = commands.add_parser(
+        "cut",
+        help="a piece of a recording, or trials of a prepared study, as an XDF file to replay",
+        epilog="examples: offline cut EEG.xdf --seconds 90 --out demo.xdf; "
+        "offline cut prepared/t12 --split test --day t12.2022.08.25 --out trials.xdf",
+    )
+    cut.add_argument("recording", type=Path, help="a recording, or the directory of prepared trials")
+    cut.add_argument("--seconds", type=positive, help="of a recording: how much from its start")
     cut.add_argument("--select", metavar="NAME", help="which stream of an XDF file, by name or type")
+    cut.add_argument("--split", default="test", help="of trials: which (default test)")
+    cut.add_argument("--day", action="append", default=[], help="of trials: only this day; may be repeated")
+    cut.add_argument("--trials", type=int, default=20, help="of trials: at most so many (default 20)")
     cut.add_argument("--out", type=Path, required=True)
     cut.set_defaults(run=run_cut)
 
@@ -149,9 +158,27 @@ def simulate_trials(options: argparse.Namespace) -> int:
 
 
 def run_cut(options: argparse.Namespace) -> int:
+    from offline.intracortical.store import is_trials
+
+    if is_trials(options.recording):
+        return _cut_trials(options)
+    if options.seconds is None:
+        raise ConfigError(
+            f"how much of {options.recording} is not said", hint="give --seconds, for example --seconds 90"
+        )
     from offline.cut import cut
 
     say(f"wrote {cut(options.recording, options.seconds, options.out, options.select)}")
+    return 0
+
+
+def _cut_trials(options: argparse.Namespace) -> int:
+    from offline.intracortical.store import open_trials
+    from offline.intracortical.xdf import write_xdf
+
+    study = open_trials(options.recording)
+    trials = study.of(options.split, tuple(options.day))[: max(1, options.trials)]
+    say(f"wrote {write_xdf(study, trials, options.out)}: {len(trials)} trials")
     return 0
 
 

@@ -13,9 +13,10 @@ def add(commands: Any) -> None:
     """The parsers; each names its function."""
     evaluate = commands.add_parser(
         "evaluate",
-        help="score a bundle, or a run of the recipe of windows, beside chance and controls",
+        help="score a bundle, or a run of the recipes of windows or of text, beside chance and controls",
         epilog="examples: offline evaluate --bundle BUNDLE --data STUDY; "
-        "offline evaluate --run RUN --data PREPARED --report RUN/report.html",
+        "offline evaluate --run RUN --data PREPARED --report RUN/report.html; "
+        "offline evaluate --run RUN --data PREPARED --lexicon WORDS.txt --lm WORDS.arpa --tune (of text)",
     )
     study_options(evaluate, "directory of the study; of the prepared study for a run of windows")
     what = evaluate.add_mutually_exclusive_group(required=True)
@@ -27,6 +28,16 @@ def add(commands: Any) -> None:
     evaluate.add_argument("--report", type=Path, metavar="HTML", help="of a run: also a page, and its CSV")
     evaluate.add_argument("--scores", type=Path, metavar="NPZ", help="of a run: keep every score")
     evaluate.add_argument("--no-curves", action="store_true", help="of a run: leave out the curves")
+    text = evaluate.add_argument_group("a run of text: greedy, beam, beam + language model side by side")
+    text.add_argument("--lexicon", default="", help="pronunciations; of characters, its words")
+    text.add_argument("--lm", default="", help="ARPA file, or train: estimated from the training sentences")
+    text.add_argument("--beam", type=int, help="prefixes kept (default: as chosen by --tune, else 100)")
+    text.add_argument("--tune", action="store_true", help="first choose the weights on validation trials")
+    text.add_argument("--day", action="append", default=[], help="only these days; may be given often")
+    text.add_argument("--new-day", default="", help="how a day that was not trained on starts: last or mean")
+    text.add_argument(
+        "--adapt-minutes", type=positive, default=0.0, help="then let it learn from its first minutes"
+    )
     evaluate.set_defaults(run=run_evaluate)
 
     report = commands.add_parser(
@@ -58,7 +69,7 @@ def add(commands: Any) -> None:
 
 def run_evaluate(options: argparse.Namespace) -> int:
     if options.source:
-        return _evaluate_windows(options)
+        return _evaluate_run(options)
     from rtdecode.bundle import load_bundle
 
     if options.study == "cocktail":
@@ -86,11 +97,33 @@ def _prepared(data: Path, run: Path) -> tuple[Any, Any]:
     return prepared, FeatureStore(features_folder(data, load_checkpoint(run).config.speech))
 
 
-def _evaluate_windows(options: argparse.Namespace) -> int:
+def _evaluate_run(options: argparse.Namespace) -> int:
+    """By the recipe that the run says it is of."""
     from offline.loop.checkpointing import read_run
 
-    if read_run(options.source).get("recipe", "crops") != "windows":
-        return _evaluate_unseen(options)
+    by_recipe = {"windows": _evaluate_windows, "text": _evaluate_text}
+    return by_recipe.get(read_run(options.source).get("recipe", "crops"), _evaluate_unseen)(options)
+
+
+def _evaluate_text(options: argparse.Namespace) -> int:
+    from offline.intracortical.store import open_trials
+    from offline.text.evaluate import Asked, evaluate_run
+
+    asked = Asked(
+        split=options.split,
+        days=tuple(options.day),
+        lexicon=options.lexicon,
+        lm=options.lm,
+        beam=options.beam,
+        tune=options.tune,
+        new_day=options.new_day,
+        minutes=options.adapt_minutes,
+    )
+    print("\n".join(evaluate_run(options.source, open_trials(options.data), asked, say).lines()))
+    return 0
+
+
+def _evaluate_windows(options: argparse.Namespace) -> int:
     from offline.contrastive.evaluate import evaluate_run
 
     prepared, features = _prepared(options.data, options.source)

@@ -16,6 +16,7 @@ def add(commands: Any) -> None:
         help="train on a study",
         epilog="examples: offline train --data STUDY --config demo --out RUN (streams live); "
         "offline train --data PREPARED --config reference --out RUN (the published contrastive recipe); "
+        "offline train --data PREPARED --config text-transformer --out RUN (brain to text); "
         "torchrun --nproc-per-node 2 -m offline train ... (several GPUs)",
     )
     study_options(train, "directory of the study; of the prepared study for recipes of windows")
@@ -60,6 +61,14 @@ def add(commands: Any) -> None:
     export.add_argument("--data", type=Path, required=True, help="directory of the study")
     export.add_argument("--subject", help="whose decoder (default: the first)")
     export.add_argument("--out", type=Path, required=True, help="the new bundle")
+    text = export.add_argument_group("a run of text")
+    text.add_argument("--lexicon", default="", help="the words that may be said, with their pronunciations")
+    text.add_argument("--lm", default="", help="ARPA file, or train: estimated from the training sentences")
+    text.add_argument("--day", default="", help="whose day layer is used (default: the last trained on)")
+    text.add_argument("--hop-frames", type=int, default=1, help="output frames per step (default 1)")
+    text.add_argument(
+        "--adapt-s", type=float, default=0.0, help="a live scaler for counts, seconds; 0 (default): none"
+    )
     export.set_defaults(run=run_export)
 
 
@@ -80,9 +89,22 @@ def run_train(options: argparse.Namespace) -> int:
             "on windows",
             hint="prepare it, and give --config reference or windows-small",
         )
+    if recipe != "text":
+        _refuse_trials(options)
+    run = {"crops": _crops, "windows": _windows, "text": _text}[recipe]
     with joined(World.from_env(options.device)) as world:
-        (_windows if recipe == "windows" else _crops)(options, world)
+        run(options, world)
     return 0
+
+
+def _refuse_trials(options: argparse.Namespace) -> None:
+    from offline.intracortical.store import is_trials
+
+    if is_trials(options.data):
+        raise ConfigError(
+            f"{options.data} is a study of trials, and {options.config} is a recipe for recordings",
+            hint="give --config text-transformer, text-gru or text-small",
+        )
 
 
 def _cocktail(options: argparse.Namespace) -> int:
@@ -144,6 +166,24 @@ def _windows(options: argparse.Namespace, world: Any) -> None:
         say(f"wrote {options.out}; next comes `offline evaluate --run {options.out} --data {options.data}`")
 
 
+def _text(options: argparse.Namespace, world: Any) -> None:
+    from offline.intracortical.store import open_trials
+    from offline.overrides import override
+    from offline.text.config import load_text_config
+    from offline.text.train import train
+    from rtdecode.config import to_json
+
+    if options.model == "ridge":
+        raise ConfigError("ridge is a model of the recipe for continuous recordings, e.g. --config demo")
+    config = override(load_text_config(options.config), options.settings)
+    study = open_trials(options.data)
+    sinks = _sinks(options, to_json(config)) if world.first else []
+    with _bar(world) as bar:
+        train(config, study, options.out, resume=options.resume, sinks=sinks, progress=bar, world=world)
+    if world.first:
+        say(f"wrote {options.out}; next comes `offline evaluate --run {options.out} --data {options.data}`")
+
+
 def _sinks(options: argparse.Namespace, run: dict[str, Any]) -> list[Any]:
     from offline.loop.metrics import open_sinks
 
@@ -173,8 +213,22 @@ def run_sweep(options: argparse.Namespace) -> int:
 
 
 def run_export(options: argparse.Namespace) -> int:
+    from offline.loop.checkpointing import RUN, read_run
+
+    if (options.source / RUN).is_file() and read_run(options.source).get("recipe") == "text":
+        return _export_text(options)
     from offline.export import export
 
     bundle = export(options.source, simulated(options.data), options.out, subject=options.subject)
+    say(f"wrote the bundle {bundle.path}")
+    return 0
+
+
+def _export_text(options: argparse.Namespace) -> int:
+    from offline.intracortical.store import open_trials
+    from offline.text.export import ExportSpec, export_text
+
+    spec = ExportSpec(options.day, options.lexicon, options.lm, options.hop_frames, options.adapt_s)
+    bundle = export_text(options.source, open_trials(options.data), options.out, spec)
     say(f"wrote the bundle {bundle.path}")
     return 0

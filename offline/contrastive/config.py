@@ -17,7 +17,7 @@ from rtdecode.config import from_json
 from rtdecode.errors import ConfigError, closest
 from rtdecode.types import to_samples
 
-RECIPES = ("crops", "windows")
+RECIPES = ("crops", "windows", "text")
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,9 @@ def load_contrastive_config(path: str | Path) -> ContrastiveConfig:
 
 
 def recipe_of(path: str | Path) -> str:
-    """Which recipe a configuration file or preset is for: "windows" where it says so, else "crops"."""
+    """Which recipe a configuration file or preset is for: "windows" or "text" where it says so, else
+    "crops".
+    """
     recipe = read_toml(path).get("recipe", "crops")
     if recipe not in RECIPES:
         raise ConfigError(f"{path} is for the recipe {recipe!r}", hint=closest(str(recipe), RECIPES))

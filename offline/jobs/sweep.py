@@ -28,6 +28,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +93,14 @@ class Sweep:
 
 
 def load_sweep(path: str | Path) -> Sweep:
-    """The runs of a sweep file. Raises ConfigError, naming the closest, for an unknown section, key, command,
-    preset or setting, a value that does not fit, two runs of one name or in one place.
+    """The runs of a sweep file, or of a shipped one by its bare name. Raises ConfigError, naming the closest,
+    for an unknown section, key, command, preset or setting, a value that does not fit, two runs of one name
+    or in one place.
     """
+    shipped = resources.files("offline.presets") / "sweeps" / f"{path}.toml"
     path = Path(path)
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
+        data = tomllib.loads((shipped if shipped.is_file() else path).read_text("utf-8"))
     except OSError as problem:
         raise ConfigError(f"cannot read the sweep {path}: {problem.strerror}") from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
@@ -164,11 +167,16 @@ def rows(sweep: Sweep, outcomes: Sequence[Outcome] = ()) -> list[Row]:
 
 
 def _base(config: str) -> Any:
-    """The common configuration, of either recipe. Imported late: each brings its own dependencies."""
+    """The common configuration, of any recipe. Imported late: each brings its own dependencies."""
     from offline.contrastive.config import load_contrastive_config, recipe_of
 
-    if recipe_of(config) == "windows":
+    recipe = recipe_of(config)
+    if recipe == "windows":
         return load_contrastive_config(config)
+    if recipe == "text":
+        from offline.text.config import load_text_config
+
+        return load_text_config(config)
     from offline.config import load_config
 
     return load_config(config)

@@ -22,6 +22,7 @@ from offline.loop.distributed import ALONE, World
 from offline.loop.finite import FiniteCheck
 from offline.loop.meters import Clock, Means
 from offline.loop.metrics import JsonLines, Progress, Sink
+from offline.loop.pace import paced
 from offline.loop.precision import autocast, numerics, scaler, seed_update
 from offline.loop.prefetch import Prefetch
 from offline.loop.task import Task
@@ -127,8 +128,9 @@ class _Fit:
         began, waited = time.perf_counter(), supply.waited_s
         batch, sampler = supply.next()
         seed_update(self.loop.seed, self.step, self.world.rank)
+        epoch = self.step // self.loop.updates_per_epoch
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
-            group["lr"] = rate * self.loop.rate(self.step)
+            group["lr"] = paced(group, rate, epoch) * self.loop.rate(self.step)
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(self.loop, self.world.device):
             parts = self.task.loss(batch)

@@ -59,7 +59,7 @@ def scores(values: Mapping[str, float]) -> list[str]:
         if chance is not None:
             said.append(f"{name} {value:.1%} (chance {chance:.1%})")
         else:
-            said.append(f"{name} {value:.1%}" if name in ("cer", "wer") else f"{name} {value:.4g}")
+            said.append(f"{name} {value:.1%}" if name in ("cer", "wer", "per") else f"{name} {value:.4g}")
     return said
 
 

@@ -29,7 +29,9 @@ class Task(Protocol):
     def module(self) -> nn.Module: ...
 
     def groups(self) -> list[dict[str, Any]]:
-        """Parameter groups of the optimiser; "lr" and "weight_decay" where they differ from the loop's."""
+        """Parameter groups of the optimiser; "lr" and "weight_decay" where they differ from the loop's, and
+        `pace.Ramp.group()` where a group joins late.
+        """
         ...
 
     def batch(self, step: int) -> Any:

@@ -121,6 +121,7 @@ def _right(snapshot: Snapshot, room: int) -> Line:
     """What the signal is when it is not real: in full, in a word, or not at all, as the state leaves room."""
     if snapshot.bundle is None or snapshot.bundle.times_real is None:
         return EMPTY
-    full = f"simulated · {snapshot.bundle.times_real:g} x real EEG"
+    times = snapshot.bundle.times_real
+    full = f"simulated · {times:g} x real EEG" if times else "simulated"
     said = next((words for words in (full, "simulated") if len(words) <= room), "")
     return ((said, "warn"),) if said else EMPTY
