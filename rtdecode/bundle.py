@@ -43,6 +43,7 @@ class ModelSpec:
 
     mode    "step": streams, size == hop, states carried; "window": whole windows, no state
     stride  model samples per output frame
+    baseline  samples at a window's start whose mean is taken off that window; windows only
     config  rebuilds the torch module through `models.build_stream`
     """
 
@@ -51,8 +52,13 @@ class ModelSpec:
     hop: int
     stride: int
     config: dict[str, Any]
+    baseline: int = 0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.baseline < self.size or (self.baseline and self.mode == "step"):
+            raise ValueError(
+                f"a {self.mode} model of {self.size} samples cannot have a baseline of {self.baseline}"
+            )
         if self.mode == "step" and self.size != self.hop:
             raise ValueError(f"a step model takes exactly one hop, got size {self.size} and hop {self.hop}")
         if min(self.size, self.hop, self.stride) < 1 or self.size % self.stride or self.hop % self.stride:

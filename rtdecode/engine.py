@@ -53,6 +53,8 @@ class Engine:
             else None
         )
         self.transcriber = Transcriber(spec.text, spec.frame_rate, *bundle.language) if spec.text else None
+        # nothing of a window that is left out is missed later
+        self._forgetful = session.info().mode == "window" and not self.transcriber
         self.run = self.skipped = 0
         self.mapped = np.zeros((0, len(spec.stream.labels)), np.float32)
         self.reset()
@@ -117,12 +119,11 @@ class Engine:
 
     def _decide(self, t: float, preprocess_s: float, rank: bool) -> Decision | None:
         window = self._windows.next()
-        whole = self.bundle.spec.model.mode == "window" and not self.transcriber
-        if not rank and whole and self.retriever and self.retriever.ready():
+        if not rank and self._forgetful and self.retriever and self.retriever.ready():
             self._skip()
             return None
         start = self._timer()
-        frames = self.session.run(np.ascontiguousarray(window.x))
+        frames = self.session.run(self._input(window.x))
         inferred = self._timer()
         for head in (frames.estimate, frames.log_probs):
             if head is not None and not np.isfinite(head).all():
@@ -166,10 +167,16 @@ class Engine:
         last = self._windows.start - self._windows.hop
         if last < self._ring.first:
             return False
-        self.session.rehearse(np.ascontiguousarray(self._ring.read(last, last + self._windows.size)))
+        self.session.rehearse(self._input(self._ring.read(last, last + self._windows.size)))
         if self.retriever and self.retriever.ready() and not self.retriever.ended():
             self.retriever.rank()
         return True
+
+    def _input(self, x: np.ndarray) -> np.ndarray:
+        """What the network is given of a window."""
+        if baseline := self.bundle.spec.model.baseline:
+            x = x - x[:baseline].mean(axis=0)
+        return np.ascontiguousarray(x)
 
     def _skip(self) -> None:
         self._decisions += 1

@@ -84,9 +84,7 @@ def setup_of(
         raise ConfigError(f"there is no mode {mode!r}", hint=closest(mode, MODES))
     if hop < 1 or hop % model.stride:
         raise ConfigError(f"a hop of {hop} samples is not a multiple of the model's stride {model.stride}")
-    # Named by the contract of bundles that centre each window; absent where none does.
-    baseline = int(getattr(model, "baseline", 0))
-    if mode == "incremental" and (reason := why_not_incremental(bundle.spec, hop, baseline)):
+    if mode == "incremental" and (reason := why_not_incremental(bundle.spec, hop, model.baseline)):
         raise ConfigError(
             f"bundle {bundle.path} cannot be evaluated incrementally: {reason}", hint=f"use mode {own}"
         )

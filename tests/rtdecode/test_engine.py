@@ -5,6 +5,7 @@ differ, no offline score says anything about the live decoder.
 """
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 
 from rtdecode.bundle import Bundle, load_bundle
 from rtdecode.engine import Engine
-from rtdecode.engines import open_session
+from rtdecode.engines import EngineInfo, Frames, open_session
 from rtdecode.types import Chunk, Decision, StreamInfo
-from tests.bundles import LABELS, SFREQ, make_bundle, planted
+from tests.bundles import FEATURES, HOP, LABELS, SFREQ, STRIDE, make_bundle, planted
 
 RAW_HOP = 32
 
@@ -150,3 +151,32 @@ def test_text_without_retrieval_is_not_lost(tmp_path: Path, bundle: Bundle) -> N
     assert said
     assert decisions[-1].text is not None
     assert decisions[-1].text.committed == said
+
+
+def test_a_baseline_is_taken_off_every_window(bundle: Bundle) -> None:
+    model = replace(bundle.spec.model, mode="window", size=2 * HOP, baseline=5)
+    wide = replace(bundle, spec=replace(bundle.spec, model=model, text=None))
+
+    class Seen:
+        def __init__(self) -> None:
+            self.windows: list[np.ndarray] = []
+
+        def reset(self) -> None: ...
+
+        def run(self, x: np.ndarray) -> Frames:
+            self.windows.append(x)
+            return Frames(np.zeros((len(x) // STRIDE, FEATURES), np.float32), None)
+
+        def info(self) -> EngineInfo:
+            return EngineInfo("seen", "window", HOP, "fp32", 1)
+
+    seen = Seen()
+    info = StreamInfo("EEG", "EEG", LABELS, ("microvolts",) * len(LABELS), SFREQ)
+    engine = Engine(wide, wide.spec.stream.bind(info), seen)  # type: ignore[arg-type]
+    data = planted(3.0)
+    engine.push(Chunk(data, np.arange(len(data)) / SFREQ, 0))
+    assert len(seen.windows) > 5
+    for window in seen.windows:
+        np.testing.assert_allclose(window[:5].mean(axis=0), 0, atol=1e-5)
+    with pytest.raises(ValueError, match="cannot have a baseline of 5"):
+        replace(bundle.spec.model, baseline=5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rtdecode.bundle import Bundle
-from rtdecode.engines import Frames, Session, open_session
+from rtdecode.engines import EngineInfo, Frames, Session, open_session
 from rtdecode.live.decoding import FAILURES, Decoding, Script
 from rtdecode.live.pressure import Pressure
 from rtdecode.live.watch import Watch
@@ -43,6 +43,9 @@ class Slow:
 
     def rehearse(self, x: np.ndarray) -> None:
         raise AssertionError("only the core rehearses")
+
+    def info(self) -> EngineInfo:
+        return self.session.info()
 
     def run(self, x: np.ndarray) -> Frames:
         self.timer.t += self.cost_s(self.steps)
@@ -158,6 +161,9 @@ class Failing:
 
     def rehearse(self, x: np.ndarray) -> None:
         raise AssertionError("only the core rehearses")
+
+    def info(self) -> EngineInfo:
+        return self.session.info()
 
     def run(self, x: np.ndarray) -> Frames:
         self.count += 1

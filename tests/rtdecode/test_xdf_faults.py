@@ -14,7 +14,7 @@ import pytest
 from rtdecode.bundle import Bundle
 from rtdecode.contract import Contract
 from rtdecode.engine import Engine
-from rtdecode.engines import Frames
+from rtdecode.engines import EngineInfo, Frames
 from rtdecode.errors import RecordingError
 from rtdecode.live.decoding import Decoding
 from rtdecode.preprocess import PreprocessSpec
@@ -39,6 +39,9 @@ class Mean:
     def reset(self) -> None: ...
 
     def rehearse(self, x: np.ndarray) -> None: ...
+
+    def info(self) -> EngineInfo:
+        return EngineInfo("mean", "stream", 1, "fp32", 1)
 
     def run(self, x: np.ndarray) -> Frames:
         assert np.isfinite(x).all()
