@@ -93,8 +93,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
         )
     run = read_run(path)
     step, saved = weights(path)
-    model = models.build(run["model"])
-    model.load_state_dict({k.removeprefix(NET): v for k, v in saved.items() if k.startswith(NET)})
     where = str(path / RUN)
     config, source = from_json(Config, run["config"], where), from_json(Source, run["source"], where)
+    try:
+        model = models.build(run["model"])
+        model.load_state_dict({k.removeprefix(NET): v for k, v in saved.items() if k.startswith(NET)})
+    except (ValueError, KeyError, RuntimeError) as problem:
+        raise TrainingError(
+            f"the weights in {path / STATE} are not those of the model in {path / RUN}: "
+            f"{str(problem).splitlines()[0]}",
+            hint="train it again with this version",
+        ) from problem
     return Checkpoint(config, model.eval(), load(path / RIDGE), source, step)

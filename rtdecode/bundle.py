@@ -26,7 +26,7 @@ from rtdecode.config import from_json, to_json
 from rtdecode.contract import Contract
 from rtdecode.errors import BundleError, ConfigError
 from rtdecode.preprocess import PreprocessSpec
-from rtdecode.retrieve import Bank, Candidate, RetrievalSpec
+from rtdecode.retrieve import Bank, Candidate, RetrievalSpec, map_features
 from rtdecode.text.arpa import read_arpa
 from rtdecode.text.lexicon import Lexicon, read_lexicon
 from rtdecode.text.ngram import NGram
@@ -226,9 +226,7 @@ def sha256(file: Path) -> str:
 
 
 def _read_bank(path: Path) -> Bank:
-    from safetensors.numpy import load_file
-
-    features = load_file(path / "bank.safetensors")["features"]
+    features = map_features(path / "bank.safetensors")
     lines = (path / "bank.jsonl").read_text("utf-8").splitlines()
     where = str(path / "bank.jsonl")
     try:

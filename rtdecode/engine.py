@@ -47,8 +47,10 @@ class Engine:
         self.preprocess = Preprocess(spec.preprocess)
         self._ring = Ring(spec.model.size + spec.model.hop, len(spec.stream.labels))
         self._windows = Windower(self._ring, spec.model.size, spec.model.hop)
+        # a step model's frames never change: each is compared with the bank once
+        hop = spec.model.hop // spec.model.stride if spec.model.mode == "step" else None
         self.retriever = (
-            Retriever(spec.retrieval, bundle.bank, spec.frame_rate)
+            Retriever(spec.retrieval, bundle.bank, spec.frame_rate, hop=hop)
             if spec.retrieval and bundle.bank
             else None
         )
