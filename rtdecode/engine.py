@@ -21,6 +21,9 @@ from rtdecode.types import Chunk, Decision, Retrieved
 from rtdecode.window import Windower
 
 
+NARROW_S = 2.0  # late for so long, text is searched narrowly: a short stall changes no word
+
+
 class Mapper(Protocol):
     """From a stream's channels to the model's: a ChannelMap, or one that keeps bad channels out."""
 
@@ -73,7 +76,7 @@ class Engine:
             self.transcriber.reset()
         self.run += 1
         self._next_sample = 0
-        self._decisions = 0
+        self._decisions = self._late = 0
 
     @property
     def filled_s(self) -> tuple[float, float]:
@@ -96,7 +99,7 @@ class Engine:
 
         rank  False: the hops of this chunk are late and decide nothing; they are counted in `skipped` and
         in the index of the next decision. The network takes its step, unless its windows have no memory; the
-        text takes every frame, searched narrowly.
+        text takes every frame, searched narrowly once that goes on for NARROW_S.
 
         ValueError if the chunk does not continue the run: a gap must be answered by `reset`, which belongs
         to whoever watches the stream's clock.
@@ -133,7 +136,8 @@ class Engine:
         retrieved: Retrieved | None = None
         warnings: tuple[str, ...] = ()
         if self.transcriber and frames.log_probs is not None:
-            self.transcriber.push(frames.log_probs, late=not rank)
+            self._late = 0 if rank else self._late + 1
+            self.transcriber.push(frames.log_probs, late=self._late * self.bundle.spec.hop_s > NARROW_S)
         if self.retriever and frames.estimate is not None:
             self.retriever.push(frames.estimate, window.stop // self.bundle.spec.model.stride)
             if not self.retriever.ready():

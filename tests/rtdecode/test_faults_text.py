@@ -16,8 +16,8 @@ from rtdecode.text.search import SearchSpec
 from rtdecode.transcribe import Transcriber
 from rtdecode.types import Decision
 from tests.bundles import SFREQ, SYMBOLS, make_bundle, planted
-from tests.faults import HOP_S, INFO
-from tests.rtdecode.test_faults_load import Timed, Timer
+from tests.faults import HOP_S, INFO, offline
+from tests.rtdecode.test_faults_load import Slow, Timed, Timer
 
 SECONDS = 30.0
 LETTERS = [name for name in SYMBOLS if name.isalpha()]
@@ -96,7 +96,7 @@ def test_a_language_model_of_twice_real_time(bundle: Bundle) -> None:
     late, _, _ = decoded(bundle, cost_s, "every")
     assert max(age for _, age in late.ages) > 10.0  # asked for: everything in full
     worst = max(age for _, age in heard.ages)
-    assert worst < 1.5
+    assert worst < 5.0
     assert decoding.skipped > 10  # counted and shown
     transcriber = decoding._engine.transcriber
     assert transcriber and transcriber._frames == round(SECONDS * bundle.spec.frame_rate)
@@ -109,3 +109,32 @@ def test_a_language_model_of_twice_real_time(bundle: Bundle) -> None:
     script = Script(frozenset(), lambda run, sample: sample in taken or sample > last)
     again, _, _ = decoded(bundle, 0.0, script=script)
     assert texts(again.decisions) == texts(heard.decisions)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_jitter_bursts_and_a_stalled_reader_change_no_word(bundle: Bundle, seed: int) -> None:
+    # samples come in pieces of 0 to 60, at twice the pace for 5 s, and nobody fetches any for 1.5 s
+    timer, data, rng = Timer(), planted(SECONDS, seed), np.random.default_rng(seed)
+    expected = offline(bundle, data, 100 + np.arange(1, len(data) + 1) / SFREQ)
+    heard, pressure = Timed(timer), Pressure(HOP_S)
+    session = Slow(open_session(bundle), timer, lambda _: 0.05 * HOP_S)
+    decoding = Decoding(bundle, session, bundle.spec.stream.bind(INFO), INFO, heard, timer, pressure=pressure)
+    done, came = 0, 0.0
+    while done < len(data):
+        burst = 10.0 < done / SFREQ < 15.0
+        piece = slice(done, min(len(data), done + int(rng.integers(0, 61))))
+        came = max(came, piece.stop / SFREQ * (0.5 if burst else 1.0))
+        if came > timer.t:
+            timer.t = came
+            pressure.idle(timer.t)
+        if done < 2000 <= piece.stop:
+            timer.t += 1.5  # stalled: these wait, and then there is more
+        stamps = 100 + np.arange(piece.start + 1, piece.stop + 1) / SFREQ
+        stamps += rng.normal(size=len(stamps)) * 5e-4
+        decoding.push(data[piece], stamps, timer.t, lambda: 0)
+        done = piece.stop
+    assert {d.run for d in heard.decisions} == {1} and decoding.skipped <= 2  # hops that came at once, stale
+    assert max(age for _, age in heard.ages) < 2.5
+    said = "".join(delta for _, delta, _ in texts(heard.decisions))
+    assert said == "".join(delta for _, delta, _ in texts(expected)) and len(said.split()) > 20
+    assert texts(heard.decisions)[-1] == texts(expected)[-1]
