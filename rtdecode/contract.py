@@ -31,7 +31,9 @@ def _plain(unit: str) -> str:
 
 
 def known_unit(unit: str) -> bool:
-    return any(_plain(unit) in family for family in _FAMILIES)
+    """Whether it measures something. Counts do not: an amplifier's may be anything, and `--assume-unit` says
+    what."""
+    return any(_plain(unit) in family for family in (_VOLT, _TESLA))
 
 
 def meant_unit(unit: str, assume_unit: str) -> str:

@@ -20,7 +20,6 @@ from rtdecode.transcribe import Transcriber
 from rtdecode.types import Chunk, Decision, Retrieved
 from rtdecode.window import Windower
 
-
 NARROW_S = 2.0  # late for so long, text is searched narrowly: a short stall changes no word
 
 
