@@ -68,7 +68,7 @@ def test_patches_are_flattened_as_said():
     assert by_channel[0, 1].tolist() == [6, 8, 10, 12, 7, 9, 11, 13]
 
 
-FRONTS = {preset_text(name, n_channels=1, n_symbols=3).front for name in PRESETS}
+FRONTS = list(dict.fromkeys(preset_text(name, n_channels=1, n_symbols=3).front for name in PRESETS))
 
 
 @torch.no_grad()
