@@ -87,7 +87,9 @@ def test_a_damaged_member_leaves_no_file_of_its_name(unpack, tmp_path):
     assert files(tmp_path / "study") == {}
 
 
-@pytest.mark.parametrize("content", [b"<html>log in</html>", packed({"a": b"a" * 99})[:-30], b""])
+@pytest.mark.parametrize(
+    "content", [b"<html>log in</html>", packed({"a": b"a" * 99})[:-30], b""], ids=["page", "cut", "empty"]
+)
 def test_what_is_no_archive_is_said_to_be_none(unpack, content):
     with pytest.raises(BadArchive, match="not a whole zip archive"):
         unpack(content)
