@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy import signal
 
-try:  # scipy's own loop without the 40 µs of checks around it, which cost more than a hop's filtering
-    from scipy.signal._sosfilt import _sosfilt
-except ImportError:  # it moved: the public function gives the same bits
-    _sosfilt = None
+from rtdecode.filters import butterworth_band_pass, group_delay_s, low_pass_fir, minimum_phase, settled
+from rtdecode.recursion import recursion
 
 
 @dataclass(frozen=True)
@@ -69,13 +66,11 @@ class BandPass:
     """
 
     def __init__(self, sfreq: float, highpass_hz: float, lowpass_hz: float, order: int):
-        band = (highpass_hz, lowpass_hz)
-        self.sos = signal.butter(order, band, btype="bandpass", fs=sfreq, output="sos")
-        self._settled = signal.sosfilt_zi(self.sos)  # (sections, 2)
+        self.sos = butterworth_band_pass(order, highpass_hz, lowpass_hz, sfreq)
+        self._settled = settled(self.sos)  # (sections, 2)
         self._state: np.ndarray | None = None
         # The delay users feel is that of the middle of the pass band.
-        middle = np.sqrt(highpass_hz * lowpass_hz)
-        self.delay_s = _group_delay_s(self.sos, middle, sfreq)
+        self.delay_s = group_delay_s(self.sos, np.sqrt(highpass_hz * lowpass_hz), sfreq)
 
     def reset(self) -> None:
         self._state = None
@@ -84,25 +79,12 @@ class BandPass:
         if not len(x):
             return np.empty(x.shape, np.float64)
         if self._state is None:  # (C, sections, 2), contiguous by channel as the loop wants it
-            settled = self._settled[:, :, None] * x[0].astype(np.float64)
-            self._state = np.ascontiguousarray(settled.transpose(2, 0, 1))
-        return self._filter(x, self._state)
-
-    def _filter(self, x: np.ndarray, state: np.ndarray) -> np.ndarray:
-        if _sosfilt is None:
-            y, self._state = signal.sosfilt(self.sos, x.T.astype(np.float64), zi=state.transpose(1, 0, 2))
-            self._state = np.ascontiguousarray(self._state.transpose(1, 0, 2))
-            return y.T
+            start = self._settled[:, :, None] * x[0].astype(np.float64)
+            self._state = np.ascontiguousarray(start.transpose(2, 0, 1))
         by_channel = np.empty(x.shape[::-1])
         by_channel[:] = x.T
-        _sosfilt(self.sos, by_channel, state)  # in place, samples and state
+        recursion()(self.sos, by_channel, self._state)  # in place, samples and state
         return by_channel.T
-
-
-def _group_delay_s(sos: np.ndarray, at_hz: float, sfreq: float) -> float:
-    step = 1e-3 * at_hz
-    _, h = signal.sosfreqz(sos, worN=[at_hz - step, at_hz + step], fs=sfreq)
-    return float(-np.diff(np.unwrap(np.angle(h)))[0] / (2 * np.pi * 2 * step))
 
 
 SPARE_ROWS = 1024  # samples between two moves of a resampler's past
@@ -125,8 +107,7 @@ class Resampler:
         if widest == 1:
             taps = np.ones(1)
         else:
-            linear = signal.firwin(2 * self.ZEROS * widest + 1, 0.9 / widest, window=("kaiser", 5.0))
-            taps = signal.minimum_phase(linear, half=False)
+            taps = minimum_phase(low_pass_fir(2 * self.ZEROS * widest + 1, 0.9 / widest, 5.0))
             taps *= self.up / taps.sum()  # unit gain at 0 Hz after inserting up - 1 zeros
         rate = self.up * sfreq_in
         self.delay_s = float((np.arange(len(taps)) * taps).sum() / taps.sum() / rate)

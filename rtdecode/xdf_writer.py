@@ -8,7 +8,6 @@ import re
 import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import numpy as np
 
@@ -19,6 +18,7 @@ FILE_HEADER, STREAM_HEADER, SAMPLES, CLOCK_OFFSET, BOUNDARY, STREAM_FOOTER = ran
 FORMATS = {"float32": "<f4", "double64": "<f8"}
 _BOUNDARY_ID = bytes.fromhex("43a546dccbf5410fb30ed5467383cbe4")  # fixed by the format, for finding back
 _CLOCK_EVERY_S = 5.0  # LabRecorder's interval
+_ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})  # xml.sax would import an HTTP client
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -188,4 +188,4 @@ def _sample_block(data: np.ndarray, first_stamp: float) -> bytes:
 
 def _text(value: str) -> str:
     # a stream may call itself anything; what XML cannot hold would make the whole file unreadable
-    return escape(_NOT_XML.sub("�", value))
+    return _NOT_XML.sub("�", value).translate(_ESCAPED)
