@@ -133,8 +133,9 @@ def _write(work: Path, trained: Checkpoint, study: Study, subject: str, score: b
         heard = dict.fromkeys(
             (e.stimulus, e.text) for r in study.select("train") for e in r.of_kind("sentence")
         )
-        text = searched(work, source.symbols, [sentence for _, sentence in heard])
-        spec = dataclasses.replace(spec, text=text)
+        if heard:  # a calibration may bring a study without any: the text is greedy then
+            text = searched(work, source.symbols, [sentence for _, sentence in heard])
+            spec = dataclasses.replace(spec, text=text)
     seal(work, spec)
     bundle = load_bundle(work)
     open_session(bundle, "onnx")  # refuses when ONNX Runtime and torch disagree

@@ -38,6 +38,13 @@ def add(commands: Any) -> None:
     text.add_argument(
         "--adapt-minutes", type=positive, default=0.0, help="then let it learn from its first minutes"
     )
+    text.add_argument("--flashlight", action="store_true", help="also by flashlight-text")
+    text.add_argument(
+        "--pyctcdecode", default="", metavar="PYTHON", help="also by pyctcdecode, which that Python has"
+    )
+    text.add_argument("--llm", default="", help="a causal language model that orders the best sentences anew")
+    text.add_argument("--context", default="", help="what was said before, for --llm")
+    text.add_argument("--deadline", type=positive, default=5.0, help="seconds --llm may take (default 5)")
     evaluate.set_defaults(run=run_evaluate)
 
     report = commands.add_parser(
@@ -118,6 +125,11 @@ def _evaluate_text(options: argparse.Namespace) -> int:
         tune=options.tune,
         new_day=options.new_day,
         minutes=options.adapt_minutes,
+        flashlight=options.flashlight,
+        pyctcdecode=options.pyctcdecode,
+        llm=options.llm,
+        context=options.context,
+        deadline_s=options.deadline,
     )
     print("\n".join(evaluate_run(options.source, open_trials(options.data), asked, say).lines()))
     return 0

@@ -15,11 +15,13 @@ from offline.intracortical.store import TrialStudy
 from offline.intracortical.trials import plain_text
 from offline.text.adapt import AdaptSpec, adapt, known_minutes, with_new_day
 from offline.text.batches import Example
+from offline.text.causal_lm import CausalLM
 from offline.text.checkpoint import Checkpoint, load_checkpoint
 from offline.text.decode import Reading, Spoken, open_lexicon, read_beam, read_greedy, spoken
 from offline.text.examples import examples_of, reader
 from offline.text.judge import Judged, day_lines, judge, table
 from offline.text.language import load_search, open_lm, save_search, tune
+from offline.text.others import read_flashlight, read_pyctc, read_rescored
 from offline.text.streamed import read_streamed
 from rtdecode.errors import StudyError
 from rtdecode.text.commit import CommitSpec
@@ -39,6 +41,9 @@ class Asked:
     tune      choose the search's weights on the run's validation trials first, and keep them beside the run
     new_day   how an unseen day starts: "last", "mean", "" = it is refused
     minutes   that it then learns from, beside being judged as it starts; 0 = none
+    flashlight, pyctcdecode   other decoders beside ours; the second by the Python that has it
+    llm, context, deadline_s   a causal language model (id or folder) that orders the best sentences anew,
+              what is said before each, and how long it may take
     """
 
     split: str = "test"
@@ -49,6 +54,11 @@ class Asked:
     tune: bool = False
     new_day: str = ""
     minutes: float = 0.0
+    flashlight: bool = False
+    pyctcdecode: str = ""
+    llm: str = ""
+    context: str = ""
+    deadline_s: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -121,7 +131,7 @@ def evaluate_run(
         said = judge_by.said(examples)
         rows, broken = judge_by.rows(said), tuple(one.example.name for one in said if one.broken)
         live, streaming = judge_by.live(said)
-        rows += live
+        rows += live + judge_by.others(said, asked)
     others = []
     for day in unseen:
         others += judge_by.unseen(day, asked, progress)
@@ -196,6 +206,18 @@ class _Decoders:
         found = read_streamed(said, ready.symbols, self.spec, CommitSpec(), frame_s, self.lm, lexicon)
         examples = [one.example for one in said]
         return (judge(found.committed, examples), judge(found.final, examples)), found.line()
+
+    def others(self, said: Sequence[Spoken], asked: Asked) -> tuple[Judged, ...]:
+        """What was asked for beside our own search."""
+        symbols, lm, lexicon, found = self.ready.symbols, self.lm, self.lexicon, []
+        if asked.flashlight:
+            found.append(read_flashlight(said, symbols, self.spec, lm, lexicon))
+        if asked.pyctcdecode:
+            found.append(read_pyctc(said, symbols, self.spec, lm, asked.pyctcdecode))
+        if asked.llm:
+            score = CausalLM(asked.llm, context=asked.context).score
+            found.append(read_rescored(said, symbols, self.spec, lm, lexicon, score, asked.deadline_s))
+        return tuple(judge(reading, [one.example for one in said]) for reading in found)
 
     def unseen(
         self, day: str, asked: Asked, progress: Callable[[str], None] | None

@@ -20,7 +20,7 @@ from offline.text.language import load_search, open_lm
 from rtdecode.bundle import load_bundle
 from rtdecode.engine import Engine
 from rtdecode.engines import open_session
-from rtdecode.errors import StudyError
+from rtdecode.errors import ConfigError, StudyError
 from rtdecode.recordings import decode, read
 from rtdecode.score import wer
 from rtdecode.text.arpa import read_arpa
@@ -71,6 +71,20 @@ def test_the_command_prints_the_decoders_side_by_side(trained, capsys):
         r"greedy +PER \d+\.\d% \[\d+\.\d%, \d+\.\d%\].*S/D/I \d+/\d+/\d+ of \d+ words, n = 28", out
     )
     assert "t12.2022.05.17" not in out
+
+
+def test_other_decoders_stand_beside(trained, tmp_path):
+    pytest.importorskip("flashlight", reason="flashlight-text is not installed")
+    from tests.offline.text.test_causal_lm import save
+
+    prepared, lexicon, run = trained
+    model = str(save(tmp_path / "llm"))
+    asked = Asked(lexicon=lexicon, lm="train", flashlight=True, llm=model, deadline_s=60.0)
+    by_name = {row.name: row for row in evaluate_run(run, open_trials(prepared), asked).known}
+    assert by_name["flashlight-text"].words.value < by_name["greedy"].words.value
+    assert by_name["rescored"].words.errors.units == by_name["greedy"].words.errors.units
+    with pytest.raises(ConfigError, match="letter by letter"):
+        evaluate_run(run, open_trials(prepared), Asked(pyctcdecode="python"))
 
 
 def test_a_day_never_seen_is_refused_or_started_and_adapted(trained, capsys):
