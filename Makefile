@@ -29,8 +29,7 @@ test: $(DEV)/done $(PYCTC)/done
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
 	@export RTDECODE_PYCTC="$${RTDECODE_PYCTC-$$(cat $(PYCTC)/done)}" OMP_NUM_THREADS=1; \
-	$(DEV)/bin/pytest -n auto --maxprocesses 4 --dist loadfile -m "not live" $(ARGS) && \
-	$(DEV)/bin/pytest -m live $(ARGS)
+	$(DEV)/bin/pytest -n 3 --dist loadfile $(ARGS)
 	@echo "all checks passed"
 
 # torch first and pinned: where the index has a CPU build of this version, it is the one taken.
