@@ -6,7 +6,7 @@ LIVE   := .venv-live
 DEV    := .venv
 PYCTC  := .venv-pyctc
 
-.PHONY: demo test check bench clean
+.PHONY: demo test tensorrt bench clean
 
 demo:
 	@start=$$(date +%s.%N); \
@@ -54,10 +54,15 @@ $(PYCTC)/done: Makefile
 		echo "pyctcdecode cannot be installed here: its tests are skipped" >&2; : >$@; \
 	fi
 
+# Engines built by TensorRT-RTX without a GPU, in a Python of their own; `make test` leaves these tests out.
+tensorrt: $(DEV)/done
+	.ci/tensorrt-env .venv-trt
+	RTDECODE_TRT=.venv-trt/bin/python $(DEV)/bin/pytest tests/tensorrt $(ARGS)
+
 # Ratios beside the alternatives, in one run; not a test. mne-lsl is compared with when it is installed.
 bench: $(DEV)/done
 	$(DEV)/bin/rtdecode bench $(ARGS)
 	$(DEV)/bin/python benchmarks/screen.py
 
 clean:
-	rm -rf $(LIVE) $(DEV) $(PYCTC)
+	rm -rf $(LIVE) $(DEV) $(PYCTC) .venv-trt

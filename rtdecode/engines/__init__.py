@@ -1,7 +1,8 @@
 """Ways to run a bundle's network: model samples in, frames out. One interface, chosen by name.
 
 `onnx` is the default and needs no torch; `numpy` needs neither and is also the float64 oracle; `torch` is the
-reference that golden outputs come from. Each has three modes (`Setup.mode`).
+reference that golden outputs come from. Each has three modes (`Setup.mode`). The `OPTIONAL` ones need a
+library, a compiler or a GPU, and say so where it is missing; `auto` takes the quickest that agrees.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +26,9 @@ from rtdecode.errors import BundleError, ConfigError, closest
 
 __all__ = [
     "ENGINES",
+    "EVERY",
     "MODES",
+    "OPTIONAL",
     "PARITY",
     "Base",
     "EngineInfo",
@@ -37,12 +40,17 @@ __all__ = [
     "check_golden",
     "checked_state",
     "open_session",
+    "open_trial",
     "setup_of",
     "why_not_incremental",
 ]
 
 
 def _onnx(bundle: Bundle, setup: Setup) -> Session:
+    if setup.precision == "int8":
+        from rtdecode.engines.precision import open_int8
+
+        return open_int8(bundle, setup)
     from rtdecode.engines.onnx import open_onnx
 
     return open_onnx(bundle, setup)
@@ -60,7 +68,46 @@ def _numpy(bundle: Bundle, setup: Setup) -> Session:
     return open_numpy(bundle, setup)
 
 
-ENGINES: dict[str, Callable[[Bundle, Setup], Session]] = {"onnx": _onnx, "torch": _torch, "numpy": _numpy}
+def _openvino(bundle: Bundle, setup: Setup) -> Session:
+    from rtdecode.engines.openvino import open_openvino
+
+    return open_openvino(bundle, setup)
+
+
+def _inductor(bundle: Bundle, setup: Setup) -> Session:
+    from rtdecode.engines.inductor import open_inductor
+
+    return open_inductor(bundle, setup)
+
+
+def _cuda(bundle: Bundle, setup: Setup) -> Session:
+    from rtdecode.engines.cuda import open_cuda
+
+    return open_cuda(bundle, setup)
+
+
+def _cuda_inductor(bundle: Bundle, setup: Setup) -> Session:
+    from rtdecode.engines.cuda import open_cuda_inductor
+
+    return open_cuda_inductor(bundle, setup)
+
+
+def _tensorrt(bundle: Bundle, setup: Setup) -> Session:
+    from rtdecode.engines.tensorrt import open_tensorrt
+
+    return open_tensorrt(bundle, setup)
+
+
+Opener = Callable[[Bundle, Setup], Session]
+ENGINES: dict[str, Opener] = {"onnx": _onnx, "torch": _torch, "numpy": _numpy}
+OPTIONAL: dict[str, Opener] = {
+    "openvino": _openvino,
+    "inductor": _inductor,
+    "cuda": _cuda,
+    "cuda-inductor": _cuda_inductor,
+    "tensorrt": _tensorrt,
+}
+EVERY = {**ENGINES, **OPTIONAL}
 
 PARITY = 1e-4  # largest difference to the golden output, in its standard deviations, in float32
 
@@ -107,14 +154,47 @@ def open_session(
 ) -> Session:
     """A session whose output was compared with the bundle's golden output; BundleError if it differs.
 
+    engine   one of EVERY, refused in one sentence where it cannot run; "auto": the quickest that can, whose
+             info() tells why it was chosen
     threads  one by default: paced hops gain nothing from a second and lose their tail latency to it
-    mode, hop, precision  as in `setup_of`
+    mode, hop, precision  as in `setup_of`; bf16 and int8 need a stored agreement with float32 (`precision`)
     """
-    if engine not in ENGINES:
-        raise ConfigError(f"there is no engine {engine!r}", hint=closest(engine, ENGINES))
-    session = ENGINES[engine](
-        bundle, setup_of(bundle, mode=mode, hop=hop, precision=precision, threads=threads)
+    session: Session
+    if engine == "auto":
+        from rtdecode.engines.select import choose
+
+        setup = setup_of(bundle, mode=mode, hop=hop, precision=precision, threads=threads)
+        session = choose(bundle, setup, _compared).session
+    else:
+        session = open_trial(bundle, engine, threads, mode=mode, hop=hop, precision=precision)
+    if precision in ("bf16", "int8"):
+        from rtdecode.engines.precision import require_agreement
+
+        require_agreement(bundle, session.info())
+    return session
+
+
+def open_trial(
+    bundle: Bundle,
+    engine: str,
+    threads: int = 1,
+    *,
+    mode: Mode | None = None,
+    hop: int | None = None,
+    precision: Precision = "fp32",
+) -> Session:
+    """As open_session with a name, but reduced precision is let through: to measure how it agrees."""
+    if engine not in EVERY:
+        raise ConfigError(f"there is no engine {engine!r}", hint=closest(engine, (*EVERY, "auto")))
+    return _compared(
+        bundle, engine, setup_of(bundle, mode=mode, hop=hop, precision=precision, threads=threads)
     )
+
+
+def _compared(bundle: Bundle, engine: str, setup: Setup) -> Session:
+    session = EVERY[engine](bundle, setup)
+    if setup.precision in ("bf16", "int8"):  # golden outputs are float32's
+        return session
     session.parity = check_golden(session, bundle, engine)
     return session
 
@@ -146,7 +226,7 @@ def check_golden(session: Session, bundle: Bundle, engine: str) -> float:
         raise BundleError(
             f"bundle {bundle.path}: engine {engine} differs from the golden output by {worst:.2g} "
             f"of its standard deviation, allowed is {PARITY:g}",
-            hint="export the bundle again, or try --engine torch",
+            hint="export the bundle again, or use another engine: `rtdecode engines` compares them",
         )
     return worst
 

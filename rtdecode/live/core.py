@@ -106,6 +106,8 @@ class Core:
         gc.collect()
         gc.freeze()
         gc.disable()  # collected by hand where it delays nothing
+        if chosen := self._session.info().reason:
+            self._event("info", chosen)
         while not stopping():
             self._pulled = self._decided = False
             if self._source is None or self._decoding is None:
@@ -191,11 +193,8 @@ class Core:
                 bad=self._bad,
             )
             note = ", reordered by name" if opened.channels.reordered else ""
-            where = info.hostname or "this host"
-            text = (
-                f"connected to {info.name} on {where}: {len(info.labels)} channels{note}, {info.sfreq:g} Hz"
-            )
-            self._event("info", text)
+            where = f"{info.name} on {info.hostname or 'this host'}"
+            self._event("info", f"connected to {where}: {len(info.labels)} channels{note}, {info.sfreq:g} Hz")
         else:
             self._decoding.rebind(opened.channels, info)
             self._health.restarts += 1
