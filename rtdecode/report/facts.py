@@ -1,0 +1,229 @@
+"""Everything a report or an export needs, gathered from a session log in two passes over its lines.
+
+What is damaged or hostile is left out here: behind this module every number is finite and every text a text.
+Times are session seconds (clock.py). Knows nothing of HTML.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from rtdecode.report.clock import LONGEST_S, SessionClock, number, session_clock
+from rtdecode.session.reader import SessionLog
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Session seconds. confidence: in 0..1;  delay_s: from first shown to committed; None where unknown."""
+
+    start: float
+    stop: float
+    text: str
+    confidence: float | None
+    delay_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One decision at session second `t`. hits: (id, prob), best first;  first: the text of the best."""
+
+    t: float
+    index: int
+    run: int
+    sample: int
+    hits: tuple[tuple[str, float], ...]
+    first: str
+    chance: float
+    candidates: int
+    delta: str
+    words: tuple[Word, ...]
+    ended: str
+    corrected: tuple[tuple[str, str], ...]
+    stage_ms: dict[str, float]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Happened:
+    """An event. level: info, warn, error, or mark."""
+
+    t: float
+    level: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A state of the stream from t until the next."""
+
+    t: float
+    stop: float
+    state: str
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """t: session second of its first sample, None when unknown.
+
+    gap_s  from the last sample of the run before;  why: the event that began it
+    """
+
+    run: int
+    stream: int
+    start: int
+    samples: int
+    t: float | None
+    length_s: float
+    gap_s: float | None
+    decisions: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """health: the lines of how the decoder kept up, as logged.  clock: None: no time is known.
+    tentative: the words that were under way at the end.
+    """
+
+    log: SessionLog
+    clock: SessionClock | None
+    length_s: float
+    decisions: list[Decided] = field(default_factory=list)
+    events: list[Happened] = field(default_factory=list)
+    states: list[Stretch] = field(default_factory=list)
+    runs: list[RunFacts] = field(default_factory=list)
+    health: list[dict[str, Any]] = field(default_factory=list)
+    tentative: str = ""
+
+    @property
+    def marks(self) -> list[Happened]:
+        return [event for event in self.events if event.level == "mark"]
+
+
+def gather(log: SessionLog) -> Session:
+    """Read all of a log."""
+    clock = session_clock(log.lines())
+    decisions: list[Decided] = []
+    events: list[Happened] = []
+    health: list[dict[str, Any]] = []
+    said: list[tuple[float, str]] = []
+    names: dict[str, str] = {}
+    latest, tentative = 0.0, ""
+    for line in log.lines("decision", "event", "state", "health"):
+        kind, t = line["kind"], number(line.get("t"))
+        if kind == "decision":
+            if t is not None and clock is not None:
+                local = clock.local(t, number(line.get("t_local")))
+                t = clock.second(local) if clock.steady else latest
+            t = t if t is not None and abs(t) < LONGEST_S else latest
+            decisions.append(_decided(line, t, names, clock.pace if clock else 1.0))
+            tentative = line["text"]["tentative"] if line.get("text") else ""
+        elif t is None or not 0 <= t < LONGEST_S:
+            continue
+        elif kind == "event":
+            events.append(Happened(t, line["level"], line["text"]))
+        elif kind == "state":
+            said.append((t, line["state"]))
+        else:
+            health.append({**line, "t": t})
+        latest = max(latest, t)
+    runs = _runs(log, clock, decisions, events)
+    ends = [run.t + run.length_s for run in runs if run.t is not None]
+    length = max([latest, *(end for end in ends if end < LONGEST_S)], default=0.0)
+    states = [
+        Stretch(t, said[at + 1][0] if at + 1 < len(said) else length, state)
+        for at, (t, state) in enumerate(said)
+    ]
+    return Session(log, clock, length, decisions, events, states, runs, health, tentative)
+
+
+def _decided(line: dict[str, Any], t: float, names: dict[str, str], pace: float) -> Decided:
+    retrieved, text = line.get("retrieved") or {}, line.get("text") or {}
+    hits = tuple(
+        (names.setdefault(hit["id"], hit["id"]), float(hit["prob"])) for hit in retrieved.get("hits", ())[:10]
+    )
+    first = retrieved["hits"][0]["text"] if hits else ""
+    stages = line.get("stage_ms")
+    stage_ms = {
+        str(stage): ms
+        for stage, value in (stages.items() if isinstance(stages, dict) else ())
+        if (ms := number(value)) is not None and ms >= 0
+    }
+    warnings = tuple(w for w in _list(line.get("warnings")) if isinstance(w, str))
+    corrected = tuple(
+        (str(c.get("said", "")), str(c.get("now", "")))
+        for c in _list(text.get("corrected"))
+        if isinstance(c, dict)
+    )
+    return Decided(
+        t,
+        line["index"],
+        line["run"],
+        line["sample"],
+        hits,
+        names.setdefault(first, first),
+        float(retrieved.get("chance", 0.0)),
+        int(retrieved.get("candidates", 0)),
+        text.get("delta", ""),
+        _words(text.get("words"), t, pace),
+        ended if isinstance(ended := text.get("ended"), str) else "",
+        corrected,
+        stage_ms,
+        warnings,
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _words(found: Any, t: float, pace: float) -> tuple[Word, ...]:
+    words = []
+    for word in _list(found):
+        if not isinstance(word, dict) or not isinstance(word.get("text"), str):
+            continue
+        start, stop = number(word.get("start")), number(word.get("stop"))
+        if start is None or stop is None or stop < start or max(abs(start), abs(stop)) > LONGEST_S:
+            continue
+        confidence = number(word.get("confidence"))
+        if confidence is not None and not 0 <= confidence <= 1:
+            confidence = None
+        words.append(
+            Word(t + start / pace, t + stop / pace, word["text"], confidence, number(word.get("delay_s")))
+        )
+    return tuple(words)
+
+
+def _runs(
+    log: SessionLog, clock: SessionClock | None, decisions: list[Decided], events: list[Happened]
+) -> list[RunFacts]:
+    counted: dict[int, int] = {}
+    anchors: dict[int, Decided] = {}
+    for decision in decisions:
+        counted[decision.run] = counted.get(decision.run, 0) + 1
+        anchors.setdefault(decision.run, decision)
+    why = {
+        int(number_text): event.text
+        for event in events
+        if event.text.endswith(" begins")
+        and (number_text := event.text.rsplit("run ", 1)[-1].removesuffix(" begins")).isdecimal()
+        and len(number_text) < 12
+    }
+    found: list[RunFacts] = []
+    stop: float | None = None
+    pace = clock.pace if clock else 1.0
+    for run in log.runs():
+        sfreq = log.streams[run.stream].info.sfreq
+        samples = run.stop - run.start
+        length = samples / (pace * sfreq) if sfreq else 0.0
+        anchor, t = anchors.get(run.run), None
+        if anchor is not None and sfreq:
+            t = anchor.t - anchor.sample / (pace * sfreq)
+        elif run.t is not None and clock is not None and math.isfinite(run.t):
+            t = clock.second(clock.local(run.t))
+        t = t if t is not None and abs(t) < LONGEST_S else None
+        gap = None if t is None or stop is None else max(0.0, t - stop)
+        stop = None if t is None else t + length
+        facts = (t, length, gap, counted.get(run.run, 0), why.get(run.run, ""))
+        found.append(RunFacts(run.run, run.stream, run.start, samples, *facts))
+    return found
