@@ -21,10 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Read by OpenMP when torch loads: waiting threads that spin slow a busy machine down several times.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    return answer(lambda: _run(_parser().parse(argv)))
+    return answer(lambda: _run(build_parser().parse(argv)))
 
 
-def _parser() -> Parser:
+def build_parser() -> Parser:
     parser = Parser(
         prog="offline", description="Training and evaluation: everything that needs no live stream."
     )

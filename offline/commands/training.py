@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from offline.commands.common import job_options, say, simulated, slurm_options, study_options
+from rtdecode.bundle import Bundle
 from rtdecode.errors import ConfigError, closest
 
 
@@ -61,6 +62,9 @@ def add(commands: Any) -> None:
     export.add_argument("--data", type=Path, required=True, help="directory of the study")
     export.add_argument("--subject", help="whose decoder (default: the first)")
     export.add_argument("--out", type=Path, required=True, help="the new bundle")
+    export.add_argument(
+        "--engine", action="append", default=[], metavar="NAME", help="make what it needs: inductor, tensorrt"
+    )
     text = export.add_argument_group("a run of text")
     text.add_argument("--lexicon", default="", help="the words that may be said, with their pronunciations")
     text.add_argument("--lm", default="", help="ARPA file, or train: estimated from the training sentences")
@@ -214,21 +218,35 @@ def run_sweep(options: argparse.Namespace) -> int:
 
 def run_export(options: argparse.Namespace) -> int:
     from offline.loop.checkpointing import RUN, read_run
+    from rtdecode.engines.prepare import prepare, require_known
 
-    if (options.source / RUN).is_file() and read_run(options.source).get("recipe") == "text":
-        return _export_text(options)
-    from offline.export import export
+    for engine in options.engine:
+        require_known(engine)
+    recipe = read_run(options.source).get("recipe") if (options.source / RUN).is_file() else None
+    if recipe == "text":
+        bundle = _export_text(options)
+    elif recipe == "windows":
+        bundle = _export_windows(options)
+    else:
+        from offline.export import export
 
-    bundle = export(options.source, simulated(options.data), options.out, subject=options.subject)
+        bundle = export(options.source, simulated(options.data), options.out, subject=options.subject)
     say(f"wrote the bundle {bundle.path}")
+    for engine in options.engine:
+        say(prepare(bundle, engine))
     return 0
 
 
-def _export_text(options: argparse.Namespace) -> int:
+def _export_windows(options: argparse.Namespace) -> Bundle:
+    from offline.contrastive.export import export_windows
+    from offline.prepare.store import open_prepared
+
+    return export_windows(options.source, open_prepared(options.data), options.out, subject=options.subject)
+
+
+def _export_text(options: argparse.Namespace) -> Bundle:
     from offline.intracortical.store import open_trials
     from offline.text.export import ExportSpec, export_text
 
     spec = ExportSpec(options.day, options.lexicon, options.lm, options.hop_frames, options.adapt_s)
-    bundle = export_text(options.source, open_trials(options.data), options.out, spec)
-    say(f"wrote the bundle {bundle.path}")
-    return 0
+    return export_text(options.source, open_trials(options.data), options.out, spec)

@@ -3,6 +3,7 @@
 import pytest
 
 from offline.contrastive.train import train
+from tests.offline.contrastive.exported import lab, streaming, windowed  # noqa: F401
 from tests.offline.contrastive.planted import windows_of
 
 
