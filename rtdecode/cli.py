@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rtdecode import __version__
+from rtdecode.errors import ConfigError
 from rtdecode.options import Parser, answer, positive
 
 HEADLESS_WAIT_S = 5.0
@@ -12,7 +13,7 @@ HEADLESS_WAIT_S = 5.0
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    return answer(lambda: _run(_parser().parse(argv)))
+    return answer(lambda: _run(build_parser().parse(argv)))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -20,12 +21,12 @@ def _run(options: argparse.Namespace) -> int:
     return run(options)
 
 
-def _parser() -> Parser:
+def build_parser() -> Parser:
     parser = Parser(prog="rtdecode", description="A streaming, real-time brain decoder in the terminal.")
     parser.add_argument("--version", action="version", version=f"rtdecode {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_live, _add_replay, _add_streams, _add_record, _add_review, _add_bridge, _add_doctor,
-                _add_bench, _add_demo, _add_calibrate):  # fmt: skip
+    for add in (_add_live, _add_replay, _add_streams, _add_record, _add_review, _add_report, _add_bridge,
+                _add_doctor, _add_bench, _add_engines, _add_demo, _add_calibrate, _add_watch):  # fmt: skip
         add(commands)
     return parser
 
@@ -53,7 +54,7 @@ def _add_live(commands: Commands) -> None:
     live.add_argument("--headless", action="store_true", help="no screen: JSON lines on stdout")
     live.add_argument("--duration", type=positive, metavar="S", help="headless: stop after so many seconds")
     live.add_argument("--decisions", type=int, metavar="N", help="headless: stop after so many decisions")
-    live.add_argument("--engine", default="onnx", help="onnx (default) or torch (the reference)")
+    live.add_argument("--engine", default="onnx", help="onnx (default), auto, or one of `rtdecode engines`")
     live.add_argument("--threads", type=int, default=1, help="threads of the engine (default 1)")
     live.add_argument("--assume-unit", default="", metavar="UNIT", help="unit of channels that state none")
     live.add_argument("--bad", choices=("keep", "mask"), default="keep", help="flat, railed, noisy channels")
@@ -66,11 +67,22 @@ def _add_live(commands: Commands) -> None:
     live.add_argument("--markers", default="", metavar="NAME", help="a marker stream to show and log")
     live.add_argument("--record", type=Path, metavar="DIR", help="write a session log")
     live.add_argument("--outlets", default="", metavar="PREFIX", help="publish the results as LSL streams")
+    live.add_argument(
+        "--watch", nargs="?", const="", metavar="HOST:PORT", help="let `rtdecode watch` look (127.0.0.1:7700)"
+    )
     live.set_defaults(run=_live)
 
 
 def _live(options: argparse.Namespace) -> int:
     from rtdecode.live.config import CoreConfig
+    from rtdecode.remote.address import parse
+
+    if options.engine == "auto" and options.record:
+        raise ConfigError(
+            "a session log names its engine, and auto chooses one anew each time",
+            hint=f"`rtdecode engines {options.bundle}` says which it would be: name that",
+        )
+    watch = None if options.watch is None else parse(options.watch)
 
     config = CoreConfig(
         str(options.bundle),
@@ -91,11 +103,37 @@ def _live(options: argparse.Namespace) -> int:
         from rtdecode.commands.live import run_headless
 
         return run_headless(
-            config, duration_s=options.duration, decisions=options.decisions, record=options.record
+            config,
+            duration_s=options.duration,
+            decisions=options.decisions,
+            record=options.record,
+            watch=watch,
         )
     from rtdecode.commands.screen import run_screen
 
-    return run_screen(config, record=options.record)
+    return run_screen(config, record=options.record, watch=watch)
+
+
+def _add_watch(commands: Commands) -> None:
+    watch = commands.add_parser("watch", help="a running session's screen elsewhere, read-only")
+    watch.add_argument(
+        "where", nargs="?", default="", metavar="HOST:PORT", help="as `rtdecode live --watch` said"
+    )
+    watch.add_argument("--fps", type=positive, metavar="N", help="pictures a second (15; in a browser 5)")
+    watch.add_argument(
+        "--web", nargs="?", const="", metavar="HOST:PORT", help="serve it to browsers (127.0.0.1:7701)"
+    )
+    watch.set_defaults(run=_watch)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from rtdecode.commands.watch import WEB_FPS, run_watch, run_web, web_address
+    from rtdecode.remote.address import parse
+
+    where = parse(options.where)
+    if options.web is None:
+        return run_watch(where, fps=options.fps or 15.0)
+    return run_web(where, web_address(options.web), fps=options.fps or WEB_FPS)
 
 
 def _add_replay(commands: Commands) -> None:
@@ -161,15 +199,39 @@ def _add_review(commands: Commands) -> None:
     review.add_argument("--decisions", action="store_true", help="print the decisions as JSON lines")
     review.add_argument("--redecode", action="store_true", help="decode again: exit 1 if a decision differs")
     review.add_argument("--bundle", type=Path, help="the bundle, when it is no longer where it was")
+    review.add_argument(
+        "--export",
+        choices=("csv", "textgrid", "bids"),
+        help="write decisions (csv), words for Praat (textgrid) or BIDS events.tsv (bids)",
+    )
+    review.add_argument("--out", type=Path, metavar="FILE", help="where to (default: beside the log)")
     review.set_defaults(run=_review)
 
 
 def _review(options: argparse.Namespace) -> int:
+    if options.export or options.out:
+        from rtdecode.commands.report import run_export
+
+        return run_export(options.log, kind=options.export, out=options.out)
     from rtdecode.commands.review import run_review
 
     return run_review(
         options.log, decisions=options.decisions, redecode=options.redecode, bundle=options.bundle
     )
+
+
+def _add_report(commands: Commands) -> None:
+    report = commands.add_parser("report", help="a session log as one HTML file that needs no network")
+    report.add_argument("log", type=Path)
+    report.add_argument("--out", type=Path, metavar="FILE", help="where to (default: LOG.html, beside it)")
+    report.add_argument("--bundle", type=Path, help="the bundle, when it is no longer where it was")
+    report.set_defaults(run=_report)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from rtdecode.commands.report import run_report
+
+    return run_report(options.log, out=options.out, bundle=options.bundle)
 
 
 def _add_calibrate(commands: Commands) -> None:
@@ -264,6 +326,41 @@ def _bench(options: argparse.Namespace) -> int:
         seconds=options.seconds,
         rounds=options.rounds,
         bundle=options.bundle,
+        as_json=options.json,
+    )
+
+
+def _add_engines(commands: Commands) -> None:
+    engines = commands.add_parser("engines", help="what can run a bundle here: parity, cost, what is missing")
+    engines.add_argument("bundle", type=Path)
+    engines.add_argument("--only", metavar="A,B", default="", help="these engines (default: all)")
+    engines.add_argument("--mode", help="stream, window or incremental (default: as exported)")
+    engines.add_argument("--hop", type=int, metavar="N", help="model samples a hop (default: the bundle's)")
+    engines.add_argument("--precision", default="fp32", help="fp32 (default), bf16 or int8")
+    engines.add_argument("--threads", type=int, default=1, help="threads of the engine (default 1)")
+    engines.add_argument("--seconds", type=positive, default=3.0, help="paced hops of each (default 3)")
+    engines.add_argument(
+        "--agree",
+        type=Path,
+        metavar="RECORDING",
+        help="compare rankings on it with those of float32",
+    )
+    engines.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    engines.set_defaults(run=_engines)
+
+
+def _engines(options: argparse.Namespace) -> int:
+    from rtdecode.commands.engines import run_engines
+
+    return run_engines(
+        options.bundle,
+        only=tuple(name for name in options.only.split(",") if name),
+        mode=options.mode,
+        hop=options.hop,
+        precision=options.precision,
+        threads=options.threads,
+        seconds=options.seconds,
+        agree=options.agree,
         as_json=options.json,
     )
 

@@ -1,9 +1,11 @@
 """A page as a real browser sees it: headless Chromium, its document dumped, and axe's findings in it.
 
-axe is taken from RTDECODE_AXE (a path to axe.min.js), else fetched once with npm and kept in pytest's cache.
+axe is taken from RTDECODE_AXE (a path to axe.min.js), from the package axe-core-python, or fetched with npm
+once and kept in the cache of pytest.
 """
 
 import functools
+import importlib.util
 import json
 import os
 import re
@@ -63,6 +65,11 @@ def axe_script(cache: Path) -> str:
     given = os.environ.get("RTDECODE_AXE")
     if given:
         return Path(given).read_text("utf-8")
+    bundled = importlib.util.find_spec("axe_core_python")
+    if bundled and bundled.submodule_search_locations:
+        found = sorted(Path(bundled.submodule_search_locations[0]).rglob("axe.min.js"))
+        if found:
+            return found[0].read_text("utf-8")
     kept = cache / "axe.min.js"
     if not kept.is_file():
         npm = shutil.which("npm")

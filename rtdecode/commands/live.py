@@ -13,6 +13,8 @@ from rtdecode.commands.interrupted import Interrupted
 from rtdecode.live.config import CoreConfig
 from rtdecode.live.recorder import recorded
 from rtdecode.live.supervisor import CoreStopped, Supervisor
+from rtdecode.remote.address import Address
+from rtdecode.remote.publisher import published
 from rtdecode.snapshot import Snapshot
 
 POLL_S = 0.1  # how soon a signal or the end of --duration is seen
@@ -24,14 +26,23 @@ def run_headless(
     duration_s: float | None = None,
     decisions: int | None = None,
     record: Path | None = None,
+    watch: Address | None = None,
 ) -> int:
     """Decode until the duration, the number of decisions, a signal, or the reader of stdout ends it.
 
     duration_s  seconds from the first decision;  record: directory of a session log to write
+    watch       where to publish the pictures for `rtdecode watch`
 
     Returns 0; 1 when the decoder broke. Raises RtdecodeError for what the user can mend.
     """
-    with Interrupted() as interrupted, recorded(config, record) as fed, Supervisor(fed) as core:
+    with (
+        Interrupted() as interrupted,
+        recorded(config, record) as fed,
+        Supervisor(fed) as core,
+        published(core, watch) as seen,
+    ):
+        if seen:
+            _say(f"elsewhere: {seen.command}")
         try:
             said = _print_decisions(core, interrupted, duration_s, decisions)
         except KeyboardInterrupt:  # the second Ctrl-C: whoever should read stdout does not

@@ -7,6 +7,8 @@ from rtdecode.errors import RtdecodeError
 from rtdecode.live.config import CoreConfig
 from rtdecode.live.recorder import recorded
 from rtdecode.live.supervisor import CoreStopped, Supervisor
+from rtdecode.remote.address import Address
+from rtdecode.remote.publisher import published
 from rtdecode.snapshot import Snapshot
 from rtdecode.tui.app import LiveApp
 
@@ -30,16 +32,21 @@ class _Watched:
         self.core.stop()
 
 
-def run_screen(config: CoreConfig, *, record: Path | None = None) -> int:
+def run_screen(config: CoreConfig, *, record: Path | None = None, watch: Address | None = None) -> int:
     """Show the decoder until the user quits. Raises RtdecodeError for what the user can mend.
 
-    record  directory of a session log to write
+    record  directory of a session log to write;  watch: where to publish the pictures
     """
     if not sys.stdout.isatty():
         raise RtdecodeError("stdout is not a terminal", hint="--headless prints decisions as JSON lines")
-    with recorded(config, record) as fed, Supervisor(fed) as core:
+    with recorded(config, record) as fed, Supervisor(fed) as core, published(core, watch) as seen:
         watched = _Watched(core)
         watched.app = LiveApp(watched)
+        if seen:
+            print(f"rtdecode: elsewhere: {seen.command}", file=sys.stderr, flush=True)
+            watched.app.call_later(
+                watched.app.notify, seen.command, title="elsewhere", timeout=30, markup=False
+            )
         watched.app.run()
         error = core.error
     if error and not isinstance(error, CoreStopped):

@@ -7,6 +7,7 @@ display.py's business.
 """
 
 import contextlib
+from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
@@ -15,6 +16,16 @@ SIGNAL_BYTES = 32 << 20  # 10 s of 6000 channels; pages that are never written c
 SPARE = 1.25  # rows held per row shown: what may be written while a reader copies
 _HEAD = 40  # five uint64: epoch, rows ever written in it, rows held, rows shown, channels
 _EPOCH, _STOP, _ROWS, _SHOWN, _CHANNELS = range(5)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """rows (T, C) end at row `stop` of `epoch`, counted from its first; `shown` of them are looked at."""
+
+    rows: np.ndarray
+    epoch: int
+    stop: int
+    shown: int
 
 
 class SignalMemory:
@@ -56,18 +67,24 @@ class SignalMemory:
 
     # --- a reader
 
-    def newest(self, tries: int = 5) -> np.ndarray:
+    def newest(self) -> np.ndarray:
         """A copy of the newest rows shown: (T, C); empty before the first."""
+        return self.after(0, 0).rows
+
+    def after(self, epoch: int, stop: int, tries: int = 5) -> "Rows":
+        """Of the newest rows shown, those that whoever has read up to `stop` in `epoch` lacks; else all."""
         for _ in range(tries):
-            epoch, stop, rows, shown, channels = (int(v) for v in self._head)
-            if not stop or not channels or rows * channels > len(self._values):
+            now, end, rows, shown, channels = (int(v) for v in self._head)
+            if not end or not channels or rows * channels > len(self._values):
                 break
             held = self._values[: rows * channels].reshape(rows, channels)
-            first = max(0, stop - shown)
-            copy = held.take(np.arange(first, stop), axis=0, mode="wrap")
-            if int(self._head[_EPOCH]) == epoch and int(self._head[_STOP]) - rows <= first:
-                return copy
-        return np.zeros((0, 0), np.float32)
+            first = max(0, end - shown)
+            if now == epoch:
+                first = min(max(first, stop), end)
+            copy = held.take(np.arange(first, end), axis=0, mode="wrap")
+            if int(self._head[_EPOCH]) == now and int(self._head[_STOP]) - rows <= first:
+                return Rows(copy, now, end, shown)
+        return Rows(np.zeros((0, 0), np.float32), 0, 0, 0)
 
     def close(self) -> None:
         """Let go; nothing may be read or written afterwards."""

