@@ -109,6 +109,7 @@ def test_a_frozen_and_resized_screen_holds_nobody_up(bundle: Path, tmp_path: Pat
     with outlet(tmp_path, name), screen(tmp_path, *arguments) as terminal:
         terminal.read_until("LIVE")
         before = logged(log, 1)
+        threads = psutil.Process(terminal.process.pid).num_threads()
         terminal.process.send_signal(signal.SIGSTOP)
         assert logged(log, before + FROZEN) >= before + FROZEN
         terminal.process.send_signal(signal.SIGCONT)
@@ -116,6 +117,8 @@ def test_a_frozen_and_resized_screen_holds_nobody_up(bundle: Path, tmp_path: Pat
             size = struct.pack("HHHH", *((24, 80), (60, 200), (15, 60), (36, 120))[k % 4], 0, 0)
             fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, size)
             terminal.read_until("\x1b[")
+        # a second pair of terminal threads would outlive the screen now and then
+        assert psutil.Process(terminal.process.pid).num_threads() == threads
         os.write(terminal.master, b"q")
         assert terminal.drain_until_end() == 0
     decisions = list(SessionLog(log).lines("decision"))

@@ -23,6 +23,7 @@ from rtdecode.tui.help import HelpScreen
 from rtdecode.tui.keys import KEYS
 from rtdecode.tui.lines import Line, clean
 from rtdecode.tui.panel import Panel
+from rtdecode.tui.stopped import continue_as_before
 from rtdecode.tui.theme import THEME
 from rtdecode.tui.traces import Sweep, first_scale, step_scale
 
@@ -98,6 +99,7 @@ class LiveApp(App[None]):
     def on_mount(self) -> None:
         self.register_theme(THEME)
         self.theme = "rtdecode"
+        continue_as_before(self)
         self.set_interval(1 / FPS, self.update)
 
     def on_unmount(self) -> None:
