@@ -5,7 +5,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from rtdecode.live.recorder import recorded
 from rtdecode.live.supervisor import CoreStopped, Supervisor
 from rtdecode.remote.address import Address
 from rtdecode.remote.publisher import published
-from rtdecode.snapshot import Snapshot
 
 POLL_S = 0.1  # how soon a signal or the end of --duration is seen
 
@@ -81,48 +79,6 @@ def _print_decisions(
             if said == decisions:
                 return said
     return said
-
-
-def run_screen(
-    *,
-    bundle: Path,
-    stream: str | None = None,
-    stype: str | None = None,
-    engine: str = "onnx",
-    threads: int = 1,
-    wait_s: float | None = 5.0,
-    assume_unit: str = "",
-    record: Path | None = None,
-    outlets: str = "",
-) -> int:
-    """Decode on the screen until it is left. Returns and raises as run_headless."""
-    from rtdecode.tui.app import LiveApp
-
-    plan = CoreConfig(str(bundle), stream, stype, engine, threads, wait_s, assume_unit, outlets=outlets)
-    with recorded(plan, record) as config, Supervisor(config) as core:
-        watched = _Watched(core)
-        app = LiveApp(watched)
-        watched.give_up = app.exit
-        app.run()
-        error = core.error
-    return _broken(error) if error else 0
-
-
-class _Watched:
-    """What the screen sees of the core. A stream that cannot be decoded ends it; a broken core stays."""
-
-    def __init__(self, core: Supervisor):
-        self._core = core
-        self.give_up: Callable[[], None] = lambda: None
-
-    def latest(self) -> Snapshot | None:
-        self._core.messages()
-        if self._core.error and not isinstance(self._core.error, CoreStopped):
-            self.give_up()
-        return self._core.latest()
-
-    def stop(self) -> None:
-        """The core outlives the last frame by a moment: run_screen ends it, after asking how it fared."""
 
 
 def _broken(error: Exception) -> int:

@@ -9,22 +9,20 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Protocol
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer
 
 from rtdecode.histogram import Times
 from rtdecode.snapshot import ChannelState, Quantiles, Snapshot
 from rtdecode.tui import events, header, health, retrieved, signals, text
+from rtdecode.tui.base import ScreenApp
 from rtdecode.tui.help import HelpScreen
 from rtdecode.tui.keys import KEYS
 from rtdecode.tui.lines import Line, clean
 from rtdecode.tui.panel import Panel
-from rtdecode.tui.stopped import continue_as_before
-from rtdecode.tui.theme import THEME
 from rtdecode.tui.traces import Sweep, first_scale, step_scale
 
 FPS = 15
@@ -49,16 +47,12 @@ class Held:
     sweep: Sweep
 
 
-class LiveApp(App[None]):
+class LiveApp(ScreenApp[None]):
     """One screen, one timer. `watcher` is stopped when the app ends.
 
     clock  seconds on the same clock as Snapshot.published
     """
 
-    CSS_PATH = Path(__file__).with_name("app.tcss")
-    TITLE = "rtdecode"
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide"), (160, "-huge")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (20, "-low"), (32, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar = KEYS
 
     def __init__(self, watcher: Watcher, clock: Callable[[], float] = time.monotonic):
@@ -97,9 +91,6 @@ class LiveApp(App[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        self.register_theme(THEME)
-        self.theme = "rtdecode"
-        continue_as_before(self)
         self.set_interval(1 / FPS, self.update)
 
     def on_unmount(self) -> None:

@@ -5,11 +5,12 @@ time; the first ones are never ended, and a screen that is left then hangs about
 """
 
 import signal
+from typing import Any
 
 from textual.app import App
 
 
-def continue_as_before(app: App[None]) -> None:
+def continue_as_before(app: App[Any]) -> None:
     """From now on SIGCONT only redraws `app`, unless Textual had put the terminal back before the stop."""
     resume = signal.getsignal(signal.SIGCONT)
     driver = getattr(resume, "__self__", None)

@@ -1,0 +1,25 @@
+"""What every screen of rtdecode has in common: the theme beside Textual's, one pair of terminal threads."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from textual.app import App
+
+from rtdecode.tui.stopped import continue_as_before
+from rtdecode.tui.theme import THEME
+
+Result = TypeVar("Result")
+
+
+class ScreenApp(App[Result]):
+    """An app of one screen. What the user chose in it, if anything, is what `run` returns."""
+
+    CSS_PATH = Path(__file__).with_name("app.tcss")
+    TITLE = "rtdecode"
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide"), (160, "-huge")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (20, "-low"), (32, "-high")]  # noqa: RUF012
+
+    def on_mount(self) -> None:
+        self.register_theme(THEME)
+        self.theme = "rtdecode"
+        continue_as_before(self)
