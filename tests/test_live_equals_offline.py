@@ -25,12 +25,13 @@ def offline(bundle: Bundle, file: Path, stream: str | None = None) -> list[Decis
 
 
 def replayed(bundle: Bundle, file: Path, folder: Path, decisions: int, *options: str) -> list[dict]:
-    """What `live` says while `replay` plays `file` as fast as LSL allows."""
+    """What `live` says while `replay` plays `file`, faster than life but not than a busy machine follows."""
     name = unique_name()
-    play = ["-m", "rtdecode", "replay", str(file.resolve()), "--stream", name, "--speed", "max", *options]
+    play = ["-m", "rtdecode", "replay", str(file.resolve()), "--stream", name, "--speed", "8", *options]
+    every = ("--policy", "every", "--wait", "20")
     with (
         running(play, folder),
-        live(folder, bundle.path, name, "--decisions", str(decisions), "--wait", "20") as decoder,
+        live(folder, bundle.path, name, "--decisions", str(decisions), *every) as decoder,
     ):
         assert decoder.end(120) == 0, decoder.err
     return [json.loads(line) for line in decoder.out]

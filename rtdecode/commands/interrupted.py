@@ -4,7 +4,11 @@ import signal
 
 
 class Interrupted:
-    """Within `with`, the first SIGINT or SIGTERM sets `seen`; the next raises, even out of a write."""
+    """Within `with`, the first SIGINT or SIGTERM sets `seen`; the next raises, even out of a write.
+
+    From then on they are ignored: the end is under way and takes its bounded time, and a hand that keeps
+    hitting Ctrl-C must not tear it apart halfway.
+    """
 
     def __init__(self) -> None:
         self.seen = False
@@ -16,6 +20,9 @@ class Interrupted:
 
     def _note(self, *_: object) -> None:
         if self.seen:
+            for number in self._before:
+                self._before[number] = signal.SIG_IGN
+                signal.signal(number, signal.SIG_IGN)
             raise KeyboardInterrupt
         self.seen = True
 

@@ -303,7 +303,7 @@ with subprocess.Popen([*command, "--wait", "15"], stdout=subprocess.PIPE) as liv
     while live.poll() is None and time.monotonic() < start + 10:
         live.send_signal(signal.SIGINT)
         try:
-            live.wait(0.2)
+            live.wait(0.02)  # somebody leans on Ctrl-C
         except subprocess.TimeoutExpired:
             pass
     code = live.returncode
