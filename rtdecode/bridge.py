@@ -1,4 +1,4 @@
-"""A FieldTrip buffer as an LSL stream: the samples it holds, with labels, units and stamps.
+"""A FieldTrip buffer as an LSL stream: its samples with labels, units and stamps, and its events as markers.
 
 Every sample is sent once, in order, with the stamp of its index; what was lost is a gap in the stamps. It
 knows when to connect again; it does not know who listens, and prints nothing.
@@ -84,10 +84,11 @@ class Bridge:
         self._open, self._name, self._source_id, self._tell = open_source, name, source_id, say
         self._source: FieldTripSource | None = None
         self._outlet: pylsl.StreamOutlet | None = None
+        self._markers: pylsl.StreamOutlet | None = None
         self._outlet_info: StreamInfo | None = None
         self._heard = False
         self._said = ""
-        self.sent = self.lost = 0
+        self.sent = self.lost = self.events = 0
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Until told to stop. A buffer that cannot be read at the first try is an error; later, try again."""
@@ -115,9 +116,11 @@ class Bridge:
                     pause_s = min(2 * pause_s, AGAIN_MAX_S)
         finally:
             self._forget()
-            self._outlet = None
+            self._outlet = self._markers = None
 
     def _connect(self) -> None:
+        if self._markers is None:
+            self._markers = pylsl.StreamOutlet(marker_description(self._name, self._source_id))
         if self._source is None:
             self._source = self._open()
         elif not self._source.connected:
@@ -132,8 +135,8 @@ class Bridge:
         self._say(f"{info.name} is the stream {self._name!r}: {what}")
 
     def _serve(self, stopping: Callable[[], bool]) -> None:
-        source, outlet = self._source, self._outlet
-        if source is None or outlet is None:
+        source, outlet, markers = self._source, self._outlet, self._markers
+        if source is None or outlet is None or markers is None:
             raise RuntimeError("not connected")
         enough, before = max(1, round(CHUNK_S * source.info.sfreq)), source.lost
         while not stopping():
@@ -144,6 +147,9 @@ class Bridge:
             if len(data):
                 outlet.push_chunk(np.ascontiguousarray(data), stamps)
                 self.sent += len(data)
+            for stamp, text in source.take_events():
+                markers.push_sample([text], stamp)
+                self.events += 1
             if outlet.have_consumers() != self._heard:
                 self._heard = not self._heard
                 self._tell("somebody listens" if self._heard else "nobody listens any more")
@@ -176,6 +182,11 @@ def description(info: StreamInfo, name: str, source_id: str) -> pylsl.StreamInfo
         channel.append_child_value("unit", unit)
         channel.append_child_value("type", info.stype)
     return about
+
+
+def marker_description(name: str, source_id: str) -> pylsl.StreamInfo:
+    """The stream of the buffer's events, one string each."""
+    return pylsl.StreamInfo(f"{name}-markers", "Markers", 1, 0.0, pylsl.cf_string, f"{source_id}-markers")
 
 
 def _rest(seconds: float, stopping: Callable[[], bool]) -> None:

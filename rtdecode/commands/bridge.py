@@ -56,7 +56,7 @@ def run_bridge(
 
         bridge = Bridge(opened, to_lsl, stable_id(host, port, to_lsl), _say)
         bridge.run(stopping)
-    _say(f"{bridge.sent} samples sent, {bridge.lost} lost")
+    _say(f"{bridge.sent} samples sent, {bridge.lost} lost, {bridge.events} events")
     return 0
 
 

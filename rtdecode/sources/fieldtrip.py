@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rtdecode.errors import StreamError
+from rtdecode.sources.fieldtrip_events import BufferEvent, EventTail
 from rtdecode.sources.fieldtrip_frames import BLOCK_BYTES, Buffer, Header, NoMeasurement
 from rtdecode.sources.lsl import Lost
 from rtdecode.sources.timeline import Timeline
@@ -76,6 +77,8 @@ class FieldTripSource:
         self._next = self._newest = self._header.samples
         self.lost = 0
         self._notes: deque[str] = deque(maxlen=100)
+        self._tail = EventTail(self._header.events)
+        self._events: list[BufferEvent] = []
 
     @property
     def where(self) -> str:
@@ -93,6 +96,7 @@ class FieldTripSource:
         try:
             self._look(max(1, min_samples), timeout_s)
             block = self._read()
+            self._events += self._tail.read(self._live(), self._notes.append)
         except StreamError:
             self.close()
             raise
@@ -112,13 +116,20 @@ class FieldTripSource:
         # the same measurement if its count is where it would be by now
         behind = abs(self._timeline.late(header.samples - 1, at))
         if header.samples < self._next or behind > Timeline.JUMP_S:
-            self._begin(header.samples)
+            self._begin(header)
 
     def take_notes(self) -> list[str]:
         """What happened since the last call, in sentences."""
         notes = list(self._notes)
         self._notes.clear()
         return notes
+
+    def take_events(self) -> list[tuple[float, str]]:
+        """Events since the last call: seconds of their sample on `clock`, and what they say."""
+        if math.isnan(self._timeline.stamps(0, 1)[0]):  # no sample has said yet what time it is
+            return []
+        events, self._events = self._events, []
+        return [(float(self._timeline.stamps(event.sample, 1)[0]), event.text) for event in events]
 
     def waiting(self) -> int:
         """Samples that were counted and not pulled yet."""
@@ -178,13 +189,15 @@ class FieldTripSource:
             raise NoMeasurement(f"{self.where} ended its measurement", hint="start the acquisition")
         if problems := self._header.differences(header):
             raise Changed(f"{self.where} has changed: {'; '.join(problems)}")
-        self._begin(header.samples)
+        self._begin(header)
 
-    def _begin(self, samples: int) -> None:
+    def _begin(self, header: Header) -> None:
         """Another measurement of the same layout: from its start if that was just now."""
+        samples = header.samples
         self._notes.append(f"{self.where} began a new measurement: it counts {samples} after {self._newest}")
         self._next = 0 if samples <= self._rows else samples
         self._newest = samples
+        self._tail.start(0 if self._next == 0 else header.events)
         self._timeline.reset()
         if self._newest > self._next:
             self._timeline.anchor(self._newest - 1, self._clock())

@@ -20,6 +20,7 @@ from rtdecode.errors import MissingExtra, StreamError
 from rtdecode.sources.line import Line, NotABuffer, connect
 from rtdecode.sources.lsl import Lost
 
+EVENT_BYTES = 256 << 10
 HEADER_BYTES = 8 << 20  # a CTF or Neuromag header travels as a chunk of it: 1 to 5 MB
 BLOCK_BYTES = 8 << 20
 MAX_CHANNELS = 10_000
@@ -38,7 +39,7 @@ class NoMeasurement(StreamError):
 
 @dataclass(frozen=True)
 class Header:
-    """What a buffer says of itself. samples: the count when it was asked; not part of the layout.
+    """What a buffer says of itself. samples, events: the counts when it was asked; not part of the layout.
 
     labels  empty when the buffer names no channels;  resolutions  per channel, or empty
     """
@@ -49,6 +50,7 @@ class Header:
     labels: tuple[str, ...]
     resolutions: tuple[float, ...]
     samples: int
+    events: int = 0
 
     def differences(self, other: "Header") -> list[str]:
         """In words, what another header has otherwise."""
@@ -69,7 +71,10 @@ class Header:
 
 
 class Buffer:
-    """A connection. Every call may raise Lost (gone, or silent) or NotABuffer (nonsense); then close it."""
+    """A connection. Every call may raise Lost (gone, or silent) or NotABuffer (nonsense); then close it.
+
+    events  their number, as of the last `count`
+    """
 
     def __init__(self, host: str, port: int, stopping: Callable[[], bool] = lambda: False):
         client = _library().Client()
@@ -77,6 +82,7 @@ class Buffer:
         self._line = Line(connect(host, port, stopping), self.where, stopping)
         client.sock, client.isConnected = self._line, True
         self._client = client
+        self.events = 0
 
     def header(self) -> Header | None:
         """What is measured; None before anybody wrote a header."""
@@ -86,9 +92,10 @@ class Buffer:
     def count(self, more_than: int, wait_s: float) -> int:
         """The sample count, as soon as it is above `more_than`, after `wait_s` seconds at the latest."""
         wait_ms = max(0, round(1e3 * wait_s))
-        samples, _ = self._ask(
+        samples, events = self._ask(
             8, wait_s + REPLY_S, lambda: self._client.wait(more_than, NO_EVENTS, wait_ms), ends=True
         )
+        self.events = int(events)
         return int(samples)
 
     def block(self, first: int, rows: int, header: Header) -> np.ndarray | None:
@@ -104,6 +111,13 @@ class Buffer:
                 hint="the header changed, or its sender contradicts itself",
             )
         return np.asarray(data)
+
+    def event_block(self, first: int, last: int) -> list[Any]:
+        """Events `first` to `last` as the library takes them apart; none where the buffer lacks them."""
+        found = self._ask(EVENT_BYTES, REPLY_S, lambda: self._client.getEvents((first, last)))
+        if len(found) > last - first + 1:
+            raise NotABuffer(f"{self.where} sent {len(found)} events where {last - first + 1} were asked for")
+        return list(found)
 
     def close(self) -> None:
         self._line.close()
@@ -148,7 +162,7 @@ def checked_header(raw: Any, where: str) -> Header:
             raise refuse("resolutions that are zero or no numbers")
         scale = tuple(values.tolist())
     dtype = DTYPES[raw.dataType - 1]
-    return Header(raw.nChannels, float(raw.fSample), dtype, labels, scale, raw.nSamples)
+    return Header(raw.nChannels, float(raw.fSample), dtype, labels, scale, raw.nSamples, raw.nEvents)
 
 
 def _library() -> Any:

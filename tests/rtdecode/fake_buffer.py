@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-GET_HDR, GET_DAT, WAIT_DAT = 0x201, 0x202, 0x402
+GET_HDR, GET_DAT, GET_EVT, WAIT_DAT = 0x201, 0x202, 0x203, 0x402
 GET_OK, GET_ERR, WAIT_OK, WAIT_ERR = 0x204, 0x205, 0x404, 0x405
 TYPES = ("", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float32", "float64")
 
@@ -28,6 +28,7 @@ def header_payload(
     labels: Sequence[str] | None,
     samples: int = 0,
     resolutions: Sequence[float] = (),
+    events: int = 0,
 ) -> bytes:
     chunks = b""
     if labels is not None:
@@ -35,7 +36,18 @@ def header_payload(
         chunks += struct.pack("II", 1, len(names)) + names
     if resolutions:
         chunks += struct.pack("II", 3, 8 * len(resolutions)) + np.array(resolutions, np.float64).tobytes()
-    return struct.pack("IIIfII", channels, samples, 0, sfreq, dtype, len(chunks)) + chunks
+    return struct.pack("IIIfII", channels, samples, events, sfreq, dtype, len(chunks)) + chunks
+
+
+def event(sample: int, kind: str | np.ndarray, value: str | np.ndarray) -> bytes:
+    """One event as it is on the wire: text, or numbers of one type."""
+    about, raw = [], b""
+    for part in (kind, value):
+        data = part.encode() if isinstance(part, str) else part.tobytes()
+        number = 0 if isinstance(part, str) else TYPES.index(str(part.dtype))
+        about += [number, len(part.encode()) if isinstance(part, str) else part.size]
+        raw += data
+    return struct.pack("IIIIIiiI", *about, sample, 0, 0, len(raw)) + raw
 
 
 class FakeBuffer:
@@ -52,6 +64,8 @@ class FakeBuffer:
         self._head: Callable[[int], bytes] | None = None
         self._data = np.zeros((0, 1), np.float32)
         self.count = 0
+        self._events: list[bytes] = []
+        self.events = 0
         self.requests = 0
         self._clients: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -70,8 +84,11 @@ class FakeBuffer:
         count = channels or len(labels or ())
         number = TYPES.index(dtype)
         with self._changed:
-            self._head = lambda samples: header_payload(count, sfreq, number, labels, samples, resolutions)
+            self._head = lambda samples: header_payload(
+                count, sfreq, number, labels, samples, resolutions, self.events
+            )
             self._data, self.count = np.zeros((0, count), dtype), 0
+            self._events, self.events = [], 0
             self._changed.notify_all()
 
     def flush(self) -> None:
@@ -86,6 +103,16 @@ class FakeBuffer:
             self._data = joined[-self._ring :]
             self.count += len(samples)
             self._changed.notify_all()
+
+    def mark(self, *events: bytes) -> None:
+        with self._changed:
+            self._events += events
+            self.events += len(events)
+
+    def forget_events(self) -> None:
+        """They are overwritten: still counted, no longer given."""
+        with self._changed:
+            self._events = []
 
     def play(self, samples: np.ndarray, sfreq: float, block: int) -> None:
         """Append in blocks, each when its last sample is due."""
@@ -154,6 +181,12 @@ class FakeBuffer:
                     about = (rows.shape[1], len(rows), TYPES.index(str(rows.dtype)), rows.nbytes)
                     return frame(GET_OK, struct.pack("IIII", *about) + rows.tobytes())
                 return frame(GET_ERR)
+            if command == GET_EVT:
+                first, last = struct.unpack("II", request)
+                at = first - self.events + len(self._events)
+                if at >= 0 and first <= last < self.events:
+                    return frame(GET_OK, b"".join(self._events[at : at + last - first + 1]))
+                return frame(GET_ERR)
             if command == WAIT_DAT:
                 samples, _, wait_ms = struct.unpack("III", request)
                 if not self._head:
@@ -168,7 +201,7 @@ class FakeBuffer:
                     ),
                     wait_ms / 1e3,
                 )
-                return frame(WAIT_OK, struct.pack("II", self.count, 0))
+                return frame(WAIT_OK, struct.pack("II", self.count, self.events))
         return frame(GET_ERR)
 
 

@@ -218,6 +218,8 @@ def test_samples_held_up_on_the_way_are_no_gap(buffer: FakeBuffer) -> None:
 class _Memory:
     """A buffer without a network, whose own clock passes only when it is told to, or waited at."""
 
+    events = 0
+
     def __init__(self, ring: int):
         self.ring, self.samples, self.now = ring, 0, 100.0
 
