@@ -41,14 +41,18 @@ def read_session(path: Path, stream: str | None = None) -> Recording:
     runs = [run for run in log.runs() if run.stream in starts]
     segments = tuple((starts[run.stream] + run.start, starts[run.stream] + run.stop) for run in runs)
     notes = [*log.cut, *_part(runs, log)]
+    raw = stamps.copy()
     notes += _smooth(stamps, segments, first.sfreq)
     notes += _separate(stamps, segments, first.sfreq)
     broken = int((~np.isfinite(data)).any(axis=1).sum())
     if broken:
         notes.append(f"{broken} samples hold values that are not numbers, as the stream sent them")
-    markers = tuple(
+    found = [
         Marker(float(stamps[starts[run.stream] + run.start] - stamps[0]), f"run {run.run}") for run in runs
-    )
+    ]
+    for run, segment in zip(runs, segments, strict=True):
+        found += _marks(log, run.stream, segment, raw, stamps)
+    markers = tuple(sorted(found, key=lambda marker: marker.t))
     return Recording(
         data,
         first.sfreq,
@@ -61,6 +65,32 @@ def read_session(path: Path, stream: str | None = None) -> Recording:
         segments,
         tuple(notes),
     )
+
+
+def _marks(
+    log: SessionLog, stream: int, segment: tuple[int, int], raw: np.ndarray, stamps: np.ndarray
+) -> list[Marker]:
+    """The marks of one run, at the sample that was due at their moment. raw: stamps as they came.
+
+    Only those whose moment on this machine's clock is known, of runs whose clock offset is: the others
+    cannot be placed among samples.
+    """
+    start, stop = segment
+    offsets = log.streams[stream].offsets
+    if not offsets or not np.isfinite(raw[start:stop]).all():
+        return []
+    last: dict[float, Marker] = {}  # another label for the same mark comes later
+    for event in log.lines("event"):
+        local = event.get("t_local") if event.get("level") == "mark" else None
+        if not isinstance(local, int | float) or isinstance(local, bool):
+            continue
+        known = [offset_s for collected, offset_s in offsets if collected <= local]
+        at = local - (known[-1] if known else offsets[0][1])
+        k = start + int(np.argmin(np.abs(raw[start:stop] - at)))
+        if abs(raw[k] - at) < BREAK_S:
+            text = str(event.get("label") or event.get("text", ""))
+            last[local] = Marker(float(stamps[k] + (at - raw[k]) - stamps[0]), text)
+    return list(last.values())
 
 
 def _choose(path: Path, log: SessionLog, wanted: str | None) -> list[int]:

@@ -47,7 +47,7 @@ def channel_health(session: Session) -> list[ChannelHealth]:
     pace = session.clock.pace if session.clock else 1.0
     seconds: dict[int, list[tuple[float, np.ndarray, np.ndarray]]] = {}
     for ident, t, block in _seconds(session, every):
-        seconds.setdefault(ident, []).append((t, *_look(block, session.log.streams[ident].info.sfreq)))
+        seconds.setdefault(ident, []).append((t, *look(block, session.log.streams[ident].info.sfreq)))
     found = []
     for ident, looks in seconds.items():
         info = session.log.streams[ident].info
@@ -70,7 +70,7 @@ def channel_health(session: Session) -> list[ChannelHealth]:
     return found
 
 
-def _look(block: np.ndarray, sfreq: float) -> tuple[np.ndarray, np.ndarray]:
+def look(block: np.ndarray, sfreq: float) -> tuple[np.ndarray, np.ndarray]:
     """Glyphs (C,) and spread (C,) of one second, (T, C)."""
     numbers = np.isfinite(block).all(axis=0)
     x = np.where(numbers, block, 0.0).astype(np.float64)

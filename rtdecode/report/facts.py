@@ -1,14 +1,16 @@
-"""Everything a report or an export needs, gathered from a session log in two passes over its lines.
+"""Everything a report, an export or a review needs, gathered from a session log in one pass over its lines.
 
 What is damaged or hostile is left out here: behind this module every number is finite and every text a text.
 Times are session seconds (clock.py). Knows nothing of HTML.
 """
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rtdecode.report.clock import LONGEST_S, SessionClock, number, session_clock
+from rtdecode.session.index import Row, without_collection
 from rtdecode.session.reader import SessionLog
 
 
@@ -25,7 +27,11 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One decision at session second `t`. hits: (id, prob), best first;  first: the text of the best."""
+    """One decision at session second `t`. hits: (id, prob), best first;  first: the text of the best.
+
+    Of a log that was opened in a hurry only the first two hits have probabilities, the others NaN, and
+    stage_ms is empty.  at: where its line begins in the log, in bytes
+    """
 
     t: float
     index: int
@@ -41,6 +47,7 @@ class Decided:
     corrected: tuple[tuple[str, str], ...]
     stage_ms: dict[str, float]
     warnings: tuple[str, ...]
+    at: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,26 +109,42 @@ class Session:
 
 def gather(log: SessionLog) -> Session:
     """Read all of a log."""
-    clock = session_clock(log.lines())
+    with without_collection():
+        return _gather(log)
+
+
+def _gather(log: SessionLog) -> Session:
+    entries = list(log.entries())
+    clock = session_clock(_timed(entries))
     decisions: list[Decided] = []
     events: list[Happened] = []
     health: list[dict[str, Any]] = []
     said: list[tuple[float, str]] = []
     names: dict[str, str] = {}
+    marks: dict[str, int] = {}  # where in `events` the mark of a number is
     latest, tentative = 0.0, ""
-    for line in log.lines("decision", "event", "state", "health"):
-        kind, t = line["kind"], number(line.get("t"))
-        if kind == "decision":
+    for line in entries:
+        if isinstance(line, Row):
+            kind, t = "decision", number(line.t)
+        else:
+            kind, t = line["kind"], number(line.get("t"))
+            if kind not in ("event", "state", "health"):
+                continue
+        if isinstance(line, Row):
             if t is not None and clock is not None:
-                local = clock.local(t, number(line.get("t_local")))
+                local = clock.local(t, number(line.t_local))
                 t = clock.second(local) if clock.steady else latest
             t = t if t is not None and abs(t) < LONGEST_S else latest
             decisions.append(_decided(line, t, names, clock.pace if clock else 1.0))
-            tentative = line["text"]["tentative"] if line.get("text") else ""
+            tentative = line.tentative
         elif t is None or not 0 <= t < LONGEST_S:
             continue
         elif kind == "event":
-            events.append(Happened(t, line["level"], line["text"]))
+            if (mark := line.get("mark")) is not None and (at := marks.get(str(mark))) is not None:
+                events[at] = replace(events[at], text=line["text"])  # another label for the same mark
+                continue
+            marks[str(mark)] = len(events)
+            events.append(Happened(_moment(line, t, clock), line["level"], line["text"]))
         elif kind == "state":
             said.append((t, line["state"]))
         else:
@@ -137,39 +160,50 @@ def gather(log: SessionLog) -> Session:
     return Session(log, clock, length, decisions, events, states, runs, health, tentative)
 
 
-def _decided(line: dict[str, Any], t: float, names: dict[str, str], pace: float) -> Decided:
-    retrieved, text = line.get("retrieved") or {}, line.get("text") or {}
-    hits = tuple(
-        (names.setdefault(hit["id"], hit["id"]), float(hit["prob"])) for hit in retrieved.get("hits", ())[:10]
-    )
-    first = retrieved["hits"][0]["text"] if hits else ""
-    stages = line.get("stage_ms")
+def _moment(event: dict[str, Any], written: float, clock: SessionClock | None) -> float:
+    """The session second an event speaks of: a mark says when it was set, which is before it was written."""
+    local = number(event.get("t_local"))
+    if local is None or clock is None or not clock.steady:
+        return written
+    second = clock.second(local)
+    return second if 0 <= second <= written + clock.within + 1.0 else written
+
+
+def _timed(entries: Iterable[Row | dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for line in entries:
+        if isinstance(line, Row):
+            yield {"kind": "decision", "t": line.t, "t_local": line.t_local}
+        else:
+            yield line
+
+
+def _decided(row: Row, t: float, names: dict[str, str], pace: float) -> Decided:
+    hits = row.hits[:10]
     stage_ms = {
         str(stage): ms
-        for stage, value in (stages.items() if isinstance(stages, dict) else ())
+        for stage, value in (row.stage_ms.items() if isinstance(row.stage_ms, dict) else ())
         if (ms := number(value)) is not None and ms >= 0
     }
-    warnings = tuple(w for w in _list(line.get("warnings")) if isinstance(w, str))
+    warnings = tuple(w for w in row.warnings if isinstance(w, str)) if isinstance(row.warnings, list) else ()
     corrected = tuple(
-        (str(c.get("said", "")), str(c.get("now", "")))
-        for c in _list(text.get("corrected"))
-        if isinstance(c, dict)
+        (str(c.get("said", "")), str(c.get("now", ""))) for c in _list(row.corrected) if isinstance(c, dict)
     )
     return Decided(
         t,
-        line["index"],
-        line["run"],
-        line["sample"],
+        row.number,
+        row.run,
+        row.sample,
         hits,
-        names.setdefault(first, first),
-        float(retrieved.get("chance", 0.0)),
-        int(retrieved.get("candidates", 0)),
-        text.get("delta", ""),
-        _words(text.get("words"), t, pace),
-        ended if isinstance(ended := text.get("ended"), str) else "",
+        names.setdefault(row.first, row.first),
+        row.chance,
+        row.candidates,
+        row.delta,
+        _words(row.words, t, pace) if row.words else (),
+        row.ended if isinstance(row.ended, str) else "",
         corrected,
         stage_ms,
         warnings,
+        row.at,
     )
 
 
@@ -218,7 +252,7 @@ def _runs(
         length = samples / (pace * sfreq) if sfreq else 0.0
         anchor, t = anchors.get(run.run), None
         if anchor is not None and sfreq:
-            t = anchor.t - anchor.sample / (pace * sfreq)
+            t = anchor.t - (anchor.sample - run.before) / (pace * sfreq)
         elif run.t is not None and clock is not None and math.isfinite(run.t):
             t = clock.second(clock.local(run.t))
         t = t if t is not None and abs(t) < LONGEST_S else None

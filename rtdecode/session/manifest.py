@@ -3,6 +3,7 @@
 Knows nothing of samples or events. A log of a newer schema is refused here, in a sentence.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -84,6 +85,9 @@ def create(directory: Path, about: Manifest) -> None:
             os.fsync(file.fileno())
         temporary.rename(directory / NAME)
     except OSError as problem:
+        with contextlib.suppress(OSError):  # nothing half written stays behind
+            (directory / (NAME + ".part")).unlink()
+            directory.rmdir()
         raise RecordingError(f"cannot record into {directory}: {problem.strerror}") from problem
 
 

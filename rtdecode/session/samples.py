@@ -4,8 +4,10 @@ Reads what writer.py writes, not XDF at large (recordings/xdf.py does that): eve
 Every length is bounded before it is believed.
 """
 
+import os
 import struct
 import xml.etree.ElementTree as ElementTree
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,7 @@ from rtdecode.xdf_writer import (
 MAX_CHUNK = 1 << 29
 MAX_XML = 1 << 23
 MAX_CHANNELS = 1 << 16
+_BEGINNING = 25  # bytes of a chunk of samples up to its first stamp, at most
 _COUNTS = {1: "<B", 4: "<I", 8: "<Q"}
 
 
@@ -63,8 +66,10 @@ class SamplesFile:
         self.streams: dict[int, LoggedStream] = {}
         self._spans: list[tuple[int, int]] = []  # [start, stop) of the content of each chunk of samples
         self._counts: dict[int, int] = {}
+        self._chunks: dict[int, tuple[list[int], list[int]]] = {}  # stream -> place in _spans, first sample
         self._offsets: dict[int, list[tuple[float, float]]] = {}
         self._closed: set[int] = set()
+        self._newest = (0, 0, 0)  # stream, number of samples and where they lie, of the newest chunk
         try:
             size = path.stat().st_size
             with path.open("rb") as file:
@@ -93,14 +98,40 @@ class SamplesFile:
                 rows = np.frombuffer(content, stream.dtype, count, at)
                 yield RawChunk(ident, np.ascontiguousarray(rows["values"]), rows["stamp"].copy())
 
+    def read(self, stream: int, start: int, stop: int) -> RawChunk:
+        """Samples [start, stop) of one stream, counted as they lie in the file; fewer where it has fewer."""
+        places, firsts = self._chunks.get(stream, ([], []))
+        dtype = self.streams[stream].dtype
+        found = [np.zeros(0, dtype)]
+        with self.path.open("rb") as file:
+            for k in range(max(0, bisect_right(firsts, start) - 1), bisect_left(firsts, stop)):
+                begin, end = self._spans[places[k]]
+                file.seek(begin)
+                content = file.read(end - begin)
+                head = _samples_head(content)
+                assert head is not None  # the index holds whole chunks only
+                rows = np.frombuffer(content, dtype, head[1], head[2])
+                found.append(rows[max(0, start - firsts[k]) : max(0, stop - firsts[k])])
+        rows = np.concatenate(found)
+        return RawChunk(stream, np.ascontiguousarray(rows["values"]), rows["stamp"].copy())
+
     def _index(self, file: BinaryIO, size: int) -> int:
         """Fill the index; the number of bytes that are whole."""
         if file.read(len(MAGIC)) != MAGIC:
             return 0
         at = len(MAGIC)
+        known: dict[bytes, tuple[int, int, int, int]] = {}  # beginning of a chunk -> what it says
+        keep = 1  # bytes of a beginning, up to the length of the first stamp
         while True:
+            # most chunks begin with the very bytes of another: what those mean has been looked at
+            begin = os.pread(file.fileno(), keep, at)
+            if (same := known.get(begin)) is not None and at + same[0] <= size:
+                whole, into, ident, count = same
+                self._add(ident, count, at + into, at + whole)
+                at += whole
+                continue
             file.seek(at)
-            head = file.read(11)
+            head = file.read(_BEGINNING)
             length = _varlen(head, 0)
             if length is None:
                 return at
@@ -110,8 +141,13 @@ class SamplesFile:
                 return at
             (tag,) = struct.unpack_from("<H", head, used)
             file.seek(at + used + 2)
+            before = len(self._spans)
             if not self._take(tag, file, at + used + 2, stop):
                 return at
+            if len(self._spans) > before:
+                ident, count, into = self._newest
+                keep = used + 2 + into + 1
+                known[head[:keep]] = (stop - at, used + 2, ident, count)
             at = stop
 
     def _take(self, tag: int, file: BinaryIO, start: int, stop: int) -> bool:
@@ -150,9 +186,16 @@ class SamplesFile:
         file.seek(start + at)
         if file.read(1) != b"\x08":
             return False
+        self._newest = head
+        self._add(ident, count, start, stop)
+        return True
+
+    def _add(self, ident: int, count: int, start: int, stop: int) -> None:
+        places, firsts = self._chunks.setdefault(ident, ([], []))
+        places.append(len(self._spans))
+        firsts.append(self._counts.get(ident, 0))
         self._spans.append((start, stop))
         self._counts[ident] = self._counts.get(ident, 0) + count
-        return True
 
 
 def _varlen(data: bytes, at: int) -> tuple[int, int] | None:

@@ -44,6 +44,10 @@ class _File:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def size(self) -> int:
+        return self._size
+
     def flush(self) -> None:
         if not self._waiting:
             return
@@ -85,7 +89,7 @@ class LogWriter:
         self._offsets: list[tuple[float, float]] = []
         self._footers: list[bytes] = []
         self._newest = (0, np.zeros(0))  # index and stamps of the newest chunk
-        self._runs: list[tuple[int, int]] = []  # announced, their first sample not here yet
+        self._runs: list[tuple[int, int, int]] = []  # announced, their first sample not here yet
         self._boundary_at = time.monotonic() + BOUNDARY_S
         self._sync_at = time.monotonic() + SYNC_S
 
@@ -116,18 +120,22 @@ class LogWriter:
         self._count += len(stamps)
         self._kept += len(stamps)
         waiting, self._runs = self._runs, []
-        for run, sample in waiting:
-            self.run(run, sample)
+        for announced in waiting:
+            self.run(*announced)
 
-    def run(self, run: int, sample: int) -> None:
-        """Run number `run` begins with `sample`, counted since the connection."""
+    def run(self, run: int, sample: int, before: int = 0) -> None:
+        """Run number `run` begins with `sample`, counted since the connection (or since the log was begun).
+
+        before  samples of the run that came before the log was begun, and are not in it
+        """
         start, stamps = self._newest
         if sample >= self._count:
-            self._runs.append((run, sample))
+            self._runs.append((run, sample, before))
             return
         known = start <= sample < start + len(stamps)  # not one that was lost on the way
         t = float(stamps[sample - start]) if known else None
-        self._object({"kind": "run", "run": run, "stream": self._ident, "sample": sample, "t": t})
+        line = {"kind": "run", "run": run, "stream": self._ident, "sample": sample, "t": t}
+        self._object({**line, "before": before} if before else line)
 
     def clock(self, collected: float, offset_s: float | None) -> None:
         """collected: seconds on our clock; offset_s: from the stream's clock to it, skipped if unchanged."""
@@ -145,6 +153,11 @@ class LogWriter:
     def line(self, encoded: bytes) -> None:
         """A JSON object with a kind, and a newline, as they are."""
         self._events.add(encoded)
+
+    @property
+    def size(self) -> int:
+        """Bytes in the files."""
+        return self._samples.size + self._events.size
 
     def waiting(self) -> int:
         """Bytes that the next flush writes."""

@@ -4,6 +4,7 @@ Listens on a thread of its own, for a marker may be a megabyte and the stream ma
 out is bounded in length and number and safe to print. It does not know who shows it.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -13,9 +14,9 @@ from typing import Any
 import pylsl
 
 from rtdecode.errors import StreamError
-from rtdecode.sources.lsl import Found, Search, Wanted, recognisable, select
+from rtdecode.sources.lsl import Found, OffsetWatch, Search, Wanted, recognisable, select
 
-LONGEST = 200  # characters of one marker
+LONGEST = 1000  # characters of one marker; the longest sentence with its times, as JSON, has half of that
 HELD = 256  # markers that wait to be taken; beyond it the oldest are dropped and counted
 PULL_S = 0.2
 LOOK_S = 0.1
@@ -23,10 +24,16 @@ LOOK_S = 0.1
 
 @dataclass(frozen=True)
 class Mark:
-    """t: seconds on the sender's clock."""
+    """t: seconds on the sender's clock;  t_local: on ours, None while the offset is unknown."""
 
     t: float
     text: str
+    t_local: float | None = None
+
+    @property
+    def times(self) -> dict[str, float]:
+        """What a log says of its time."""
+        return {"stamp": self.t} | ({} if self.t_local is None else {"t_local": self.t_local})
 
 
 def words(values: list[Any]) -> str:
@@ -67,23 +74,26 @@ class Marks:
         self._taken += len(found) + dropped
         return found, dropped
 
-    def news(self) -> list[tuple[str, str]]:
-        """(level, text) of what happened since the last call: to the stream, and its new markers."""
-        lines: list[tuple[str, str]] = []
+    def news(self) -> list[tuple[str, str, dict[str, float]]]:
+        """(level, text, times) of what happened since the last call: to the stream, and its new markers."""
+        lines: list[tuple[str, str, dict[str, float]]] = []
         if (state := self.state) != self._said:
             self._said = state
-            lines.append(("info", state))
+            lines.append(("info", state, {}))
         found, dropped = self.take()
         if dropped:
-            lines.append(("warn", f"{dropped} markers came too fast to be shown"))
-        return lines + [("mark", mark.text) for mark in found]
+            lines.append(("warn", f"{dropped} markers came too fast to be shown", {}))
+        return lines + [("mark", mark.text, mark.times) for mark in found]
 
     def close(self) -> None:
         self._stop.set()
 
-    def put(self, t: float, values: list[Any]) -> None:
+    def put(self, t: float, values: list[Any], offset_s: float | None = None) -> None:
+        """offset_s: from the sender's clock to ours."""
         self._came += 1
-        self._queue.append(Mark(t, words(values)))
+        known = math.isfinite(t)
+        local = t + offset_s if known and offset_s is not None else None
+        self._queue.append(Mark(t if known else 0.0, words(values), local))
 
     def _work(self) -> None:
         source_id = ""
@@ -97,13 +107,20 @@ class Marks:
                 inlet.as_numpy = True  # strings as the bytes that were sent
                 inlet.open_stream(3.0)
                 self.state = f"markers from {found.info.name}"
-                while not self._stop.is_set():
-                    values, t = inlet.pull_sample(PULL_S)
-                    if values is not None:
-                        self.put(float(t), list(values.tolist()))
+                self._listen(inlet)
             except RuntimeError:  # gone, or never answered
                 self.state = f"the marker stream {found.info.name} is gone"
                 continue
+
+    def _listen(self, inlet: pylsl.StreamInlet) -> None:
+        clock = OffsetWatch(lambda wait_s: inlet.time_correction(timeout=wait_s))
+        try:
+            while not self._stop.is_set():
+                values, t = inlet.pull_sample(PULL_S)
+                if values is not None:
+                    self.put(float(t), list(values.tolist()), clock.offset.value)
+        finally:
+            clock.close()
 
     def _look(self, source_id: str) -> Found | None:
         if self._search is None:

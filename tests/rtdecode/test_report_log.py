@@ -237,6 +237,19 @@ def test_channels_that_failed(session: Session) -> None:
     assert (health.glyphs[:, others] == "✓").all()
 
 
+def test_a_mark_stands_where_it_was_set_under_its_last_label(bundle: Bundle, tmp_path: Path) -> None:
+    log = write_session(tmp_path / "log", bundle, closed=False)
+    said = [{"t": 62.0, "text": "mark 1", "t_local": BEGAN + 61.4, "mark": 1}]
+    said += [{"t": 65.0, "text": "mark 1 “go”", "t_local": BEGAN + 61.4, "mark": 1}]
+    said += [{"t": 66.0, "text": "mark 2", "t_local": BEGAN + 4000.0, "mark": 2}]  # not before it was written
+    with (log / "events.jsonl").open("a") as file:
+        for line in said:
+            file.write(json.dumps({"kind": "event", "level": "mark", **line}) + "\n")
+    found = [event for event in gather(SessionLog(log)).marks if event.text.startswith("mark ")]
+    assert [event.text for event in found] == ["mark 1 “go”", "mark 2"]
+    assert [event.t for event in found] == [pytest.approx(61.4, abs=0.05), 66.0]
+
+
 def test_the_page_holds_the_numbers(document: Document, session: Session, bundle: Bundle) -> None:
     stages = document.table("Milliseconds per stage")
     infer = [d.stage_ms["infer"] for d in session.decisions]

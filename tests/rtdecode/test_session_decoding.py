@@ -176,6 +176,37 @@ def test_the_recording_of_a_log_keeps_its_runs(bundle: Bundle, tmp_path: Path) -
     np.testing.assert_allclose(steps, [1.0, 0.7])
 
 
+def test_the_marks_of_a_log_stand_at_their_samples(bundle: Bundle, tmp_path: Path) -> None:
+    """A replayed session then has its truth; a mark without a known moment has no place among samples."""
+    create(tmp_path / "log", manifest(bundle.path, {}))
+    writer = LogWriter(tmp_path / "log")
+    writer.stream(
+        StreamInfo("EEG", "EEG", LABELS, UNITS, SFREQ, "id", "uid", "host"), list(range(len(LABELS)))
+    )
+    stamps, offset_s, data = 50.0 + np.arange(512) / SFREQ, 7.0, planted(4.0)
+    stamps[256:] += 2.0  # the second half is another run
+    for run, start, stop in ((1, 0, 256), (2, 256, 512)):
+        writer.run(run, start)
+        writer.samples(data[start:stop], stamps[start:stop])
+        writer.clock(50.0 + offset_s, offset_s)
+    marks = [
+        (stamps[100] + offset_s, "a"),
+        (stamps[300] + offset_s, "b"),
+        (stamps[400] + offset_s, "first label"),
+    ]
+    lines: list[dict[str, Any]] = [{"text": text, "t_local": local} for local, text in marks]
+    lines += [{"text": "mark 3 corrected", "label": "corrected", "t_local": marks[2][0]}, {"text": "when?"}]
+    lines += [{"text": "long ago", "t_local": 1.0}, {"text": "odd", "t_local": "soon"}]
+    for line in lines:
+        writer.line(json.dumps({"kind": "event", "level": "mark", "t": 1.0, **line}).encode() + b"\n")
+    writer.close()
+    found = read(tmp_path / "log")
+    marked = [(marker.text, marker.t) for marker in found.markers if not marker.text.startswith("run ")]
+    assert [text for text, _ in marked] == ["a", "b", "corrected"]
+    at = found.times[[100, 300, 400]] - found.times[0]
+    np.testing.assert_allclose([t for _, t in marked], at, atol=1e-6)
+
+
 @pytest.mark.live
 def test_replaying_a_log_at_any_speed_gives_the_same_decisions(bundle: Bundle, tmp_path: Path) -> None:
     write_log(tmp_path / "log", bundle, nan=True)
