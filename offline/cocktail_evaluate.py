@@ -139,5 +139,5 @@ def _correlation(bundle: Bundle, session: Session, recording: Recording, truth: 
     frames = [session.run(x[at : at + HOP]).estimate for at in range(0, len(x) - HOP + 1, HOP)]
     session.reset()
     span = bundle.bank.candidates[truth]
-    envelope = bundle.bank.features[span.first : span.first + span.frames, 0]
+    envelope = bundle.bank.timeline[span.first : span.first + span.frames, 0]
     return envelope_r(np.concatenate([frame for frame in frames if frame is not None]), envelope)

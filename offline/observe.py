@@ -62,7 +62,7 @@ def _bank_features(bundle: Bundle, study: Study, subject: SubjectModel) -> np.nd
     spec, bank = bundle.spec, bundle.bank
     assert spec.retrieval is not None and bank is not None
     per_frame = subject.sfreq / spec.frame_rate
-    out = np.zeros((round((len(bank.features) + spec.retrieval.delay + 1) * per_frame), FEATURES), np.float32)
+    out = np.zeros((round((bank.frames + spec.retrieval.delay + 1) * per_frame), FEATURES), np.float32)
     done: set[str] = set()
     for candidate in bank.candidates:
         if candidate.source in done:

@@ -176,7 +176,7 @@ def bank_scores(windows: np.ndarray, bank: Bank) -> np.ndarray:
     z = windows - windows.mean(axis=1, keepdims=True)
     z = z.reshape(n, -1)
     z = z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
-    y = np.lib.stride_tricks.sliding_window_view(np.asarray(bank.features, np.float32), frames, axis=0)
+    y = np.lib.stride_tricks.sliding_window_view(np.asarray(bank.timeline, np.float32), frames, axis=0)
     y = (y - y.mean(axis=2, keepdims=True)).transpose(0, 2, 1).reshape(len(y), -1)  # (offsets, N * F)
     offsets = np.full((n, len(y) + 1), -np.inf, np.float32)  # the end marker lets the last span reach the end
     offsets[:, :-1] = z.astype(np.float32) @ y.T / np.maximum(np.linalg.norm(y, axis=1), 1e-6)

@@ -3,7 +3,8 @@
     bundle.json          this schema, with the SHA-256 of every other file
     model.onnx           the network, one step or one window, fixed shapes, states explicit
     weights.safetensors  the same weights, to rebuild the torch module (`model.config`)
-    bank.safetensors     "features" (T_bank, F) float32: the candidates' timeline
+    bank.safetensors     "features" (T_bank, F) float32: the candidates' timeline; or fewer frames,
+                         and "rows" (T_bank,) int32, which of them each frame of the timeline is
     bank.jsonl           one candidate a line (retrieve.Candidate)
     golden.npz           "x" (steps, size, C) and the outputs expected for it, from the torch reference
     control.onnx         optional: the same network untrained, for comparison
@@ -26,6 +27,7 @@ from rtdecode.config import from_json, to_json
 from rtdecode.contract import Contract
 from rtdecode.errors import BundleError, ConfigError
 from rtdecode.preprocess import PreprocessSpec
+from rtdecode.retrieval.bank import read_rows
 from rtdecode.retrieve import Bank, Candidate, RetrievalSpec, map_features
 from rtdecode.text.arpa import read_arpa
 from rtdecode.text.lexicon import Lexicon, read_lexicon
@@ -233,7 +235,7 @@ def _read_bank(path: Path) -> Bank:
         candidates = tuple(from_json(Candidate, json.loads(line), where) for line in lines)
     except ConfigError as problem:
         raise BundleError(problem.message, hint=problem.hint) from problem
-    return Bank(features, candidates)
+    return Bank(features, candidates, read_rows(path / "bank.safetensors", len(features)))
 
 
 def seal(path: Path, spec: BundleSpec) -> BundleSpec:
@@ -248,6 +250,9 @@ def write_bank(path: Path, bank: Bank) -> None:
     """bank.safetensors and bank.jsonl."""
     from safetensors.numpy import save_file
 
-    save_file({"features": np.ascontiguousarray(bank.features, np.float32)}, path / "bank.safetensors")
+    tensors = {"features": np.ascontiguousarray(bank.features, np.float32)}
+    if bank.rows is not None:
+        tensors["rows"] = np.ascontiguousarray(bank.rows, np.int32)
+    save_file(tensors, path / "bank.safetensors")
     lines = [json.dumps(to_json(candidate), ensure_ascii=False) for candidate in bank.candidates]
     (path / "bank.jsonl").write_text("\n".join(lines) + "\n", "utf-8")

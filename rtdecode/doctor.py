@@ -113,17 +113,22 @@ def extras() -> Iterator[Finding]:
 
 
 def engines() -> Iterator[Finding]:
-    from rtdecode.engines import ENGINES
+    """Every engine there is. Only the default must be here; what another lacks is said, and how to get it."""
+    from rtdecode.engines import EVERY
+    from rtdecode.engines.select import GPU, NEEDS, driver, missing
 
-    needs = {"onnx": "onnxruntime", "torch": "torch"}
-    found = [name for name in ENGINES if find_spec(needs.get(name, "numpy"))]
-    if "onnx" not in found:
-        yield Finding("fail", "engines", ", ".join(found) or "none", "pip install onnxruntime")
-        return
-    import onnxruntime
-
-    providers = ", ".join(p.removesuffix("ExecutionProvider") for p in onnxruntime.get_available_providers())
-    yield Finding("ok", "engines", f"{', '.join(found)}; ONNX Runtime on {providers}")
+    for name in EVERY:
+        need, what, why = NEEDS[name], f"engine {name}", missing(name)
+        if why and name == "onnx":
+            yield Finding("fail", what, "onnxruntime is not installed", "pip install rtdecode")
+        elif why:
+            yield Finding("ok", what, f"{need.about}; not here: {why}")
+        else:
+            module = next(module for module in need.modules if find_spec(module))
+            said = f"{module} {_version(module.replace('_', '-')) or 'found'}: {need.about}"
+            if name == "inductor" and not shutil.which(os.environ.get("CXX") or "g++"):
+                said += ", and there is none here"
+            yield Finding("ok", what, f"{said}, driver {driver()}" if name in GPU else said)
 
 
 def liblsl() -> Iterator[Finding]:

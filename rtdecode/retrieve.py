@@ -52,7 +52,9 @@ class Retriever:
             raise ValueError(f"a ranking needs 2 to {spec.frames} frames, not {least}")
         self.spec, self.bank, self.top = spec, bank, min(top, len(bank.candidates))
         self.frame_rate, self.least = frame_rate, spec.frames if least is None else least
-        features = np.asarray(bank.features, np.float32)
+        # locked to the onset, every candidate is one piece of memory: nothing is gained from fewer frames
+        rows = bank.rows if spec.align == "search" else None
+        features = np.asarray(bank.features if rows is not None else bank.timeline, np.float32)
         firsts, lengths = spans(bank)
         if spec.align == "onset" and len(set(lengths)) != 1:
             raise ValueError("candidates locked to the onset must be equally long")
@@ -71,14 +73,14 @@ class Retriever:
         else:
 
             def windows(frames: int) -> Geometry:
-                return geometry(features, firsts, lengths, frames, bank.candidates)
+                return geometry(features, firsts, lengths, frames, bank.candidates, rows)
 
             full = windows(spec.frames)
             self._scorer = (
-                WholeSearch(features, full, spec.frames)
+                WholeSearch(features, full, spec.frames, rows)
                 if whole
                 else ProgressiveSearch(
-                    features, lambda n: full if n == spec.frames else windows(n), spec.frames, block
+                    features, lambda n: full if n == spec.frames else windows(n), spec.frames, block, rows
                 )
             )
         self._ranking = Ranking(bank.candidates, spec.sharpness, self.top)

@@ -47,15 +47,21 @@ def decoder(*, causal: bool, taps: int = 0, text: bool = False, **encoder) -> De
     return net.eval()
 
 
-def decoder_bundle(path: Path, net: DecoderNet, *, hops: tuple[int, ...] = ()) -> Bundle:
-    """The bundle of subject 1: steps of HOP samples, or windows of SIZE."""
+def decoder_bundle(path: Path, net: DecoderNet, *, hops: tuple[int, ...] = (), graphs: bool = True) -> Bundle:
+    """The bundle of subject 1: steps of HOP samples, or windows of SIZE.
+
+    graphs  False: none are exported, which takes seconds; for engines that run the weights
+    """
     path.mkdir(parents=True)
     model = net.folded(1)
     encoder = model.config.encoder
     assert encoder is not None
     steps = encoder.causal
     size = HOP if steps else SIZE
-    decoder_graphs(model, path, size=size, hop=HOP, hops=hops)
+    if graphs:
+        decoder_graphs(model, path, size=size, hop=HOP, hops=hops)
+    else:
+        (path / "model.onnx").write_bytes(b"none")
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, path / "weights.safetensors")
     x = np.random.default_rng(0).normal(size=(12 if steps else 3, size, CHANNELS)).astype(np.float32)
     np.savez(path / "golden.npz", allow_pickle=False, **golden(model, x))

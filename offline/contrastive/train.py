@@ -120,7 +120,8 @@ def assemble(
         raise TrainingError(
             f"{prepared.name} has no training window of {config.n_window / config.signal.sfreq:.2f} s in "
             f"{len(recordings)} recordings",
-            hint="shorter windows, or another split rule when preparing",
+            hint="shorter windows, or another split rule when preparing; sentences that are heard again in a "
+            "test recording are not trained on",
         )
     check_sounds(windows.windows, features)
     subjects = tuple(sorted({window.subject for window in trained}))

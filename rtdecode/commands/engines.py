@@ -10,7 +10,7 @@ from rtdecode.bundle import Bundle, load_bundle, sha256
 from rtdecode.commands.streams import table
 from rtdecode.engine import Engine
 from rtdecode.engines import EVERY, open_session, open_trial
-from rtdecode.engines.precision import REDUCED, Agreement, keep, relative, same_rankings
+from rtdecode.engines.precision import REDUCED, Agreement, identity, keep, relative, same_rankings
 from rtdecode.engines.probe import Probe, probe
 from rtdecode.engines.select import AUTO, GAIN
 from rtdecode.engines.session import Session
@@ -125,7 +125,7 @@ def agreement(
     info = session.info()
     found = rankings(bundle, session, recording)
     report = Agreement(
-        bundle.spec.files["weights.safetensors"],
+        identity(bundle),
         info.name,
         info.precision,
         info.mode,

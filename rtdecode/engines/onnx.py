@@ -19,7 +19,9 @@ VERSIONS = {"onnxruntime": ort.__version__}
 def open_onnx(bundle: Bundle, setup: Setup) -> Session:
     """A session of any mode; BundleError where the bundle lacks the graph, ConfigError for the precision."""
     if setup.precision != "fp32":
-        raise ConfigError(f"engine onnx has no {setup.precision}", hint="valid: fp32")
+        raise ConfigError(
+            f"engine onnx has no {setup.precision}", hint="valid: fp32, int8; bf16 is openvino's"
+        )
     path, spec = listed(bundle, graph_file(bundle.spec, setup.mode, setup.hop)), bundle.spec
     if setup.mode != "incremental":
         size = setup.hop if setup.mode == "stream" else spec.model.size

@@ -24,7 +24,7 @@ def open_openvino(bundle: Bundle, setup: Setup) -> Session:
     processor has not, BundleError for a graph it cannot read.
     """
     try:
-        import openvino  # type: ignore[import-not-found,unused-ignore]
+        import openvino  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError as problem:
         raise MissingExtra("openvino (engine openvino)", "openvino") from problem
     if setup.precision not in PRECISIONS:

@@ -37,12 +37,13 @@ TOP = 10
 class Agreement:
     """How one engine in one precision ranked beside float32.
 
+    bundle    of what network and bank it speaks (`identity`)
     same      queries of `queries` whose first TOP candidates are the same, in the same order
     relative  error of the golden outputs, relative, in the square mean
     source    the recording of the queries, and its hash
     """
 
-    weights: str
+    bundle: str
     engine: str
     precision: str
     mode: str
@@ -70,15 +71,21 @@ class Agreement:
         )
 
 
-def report_file(weights: str, info: EngineInfo) -> Path:
-    """Where the report of such a session is kept."""
-    what = [weights, info.name, info.precision, info.mode, info.hop, dict(info.versions)]
+def identity(bundle: Bundle) -> str:
+    """A hash of the network and of the candidates it was compared on: with others, rankings differ."""
+    names = ("weights.safetensors", "model.onnx", "bank.safetensors", "bank.jsonl")
+    return hashlib.sha256(json.dumps([bundle.spec.files.get(name) for name in names]).encode()).hexdigest()
+
+
+def report_file(bundle: str, info: EngineInfo) -> Path:
+    """Where the report of such a session is kept: on this machine, whose arithmetic it speaks of."""
+    what = [bundle, info.name, info.precision, info.mode, info.hop, dict(info.versions)]
     return folder() / f"agreement-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.json"
 
 
 def keep(report: Agreement, info: EngineInfo) -> Path:
     """Write the report, whole or not at all."""
-    path = report_file(report.weights, info)
+    path = report_file(report.bundle, info)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, name = tempfile.mkstemp(prefix=".agreement.", dir=path.parent)
     try:
@@ -93,9 +100,7 @@ def keep(report: Agreement, info: EngineInfo) -> Path:
 def stored(bundle: Bundle, info: EngineInfo) -> Agreement | None:
     """The report on such sessions of this bundle; None where there is none that can be read."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        said = json.loads(
-            report_file(bundle.spec.files["weights.safetensors"], info).read_text(encoding="utf-8")
-        )
+        said = json.loads(report_file(identity(bundle), info).read_text(encoding="utf-8"))
         return Agreement(**{field.name: said[field.name] for field in fields(Agreement)})
     return None
 

@@ -5,13 +5,24 @@ A machine without a GPU builds TensorRT-RTX's engines like any other.
 
 from rtdecode.bundle import Bundle
 from rtdecode.engines import EVERY, open_session, setup_of
+from rtdecode.engines.select import missing
 from rtdecode.errors import ConfigError, closest
 
 
 def require_known(engine: str) -> None:
-    """ConfigError for an engine that does not exist: asked before the work, not after it."""
+    """Asked before the work, not after it: ConfigError for an engine that does not exist or cannot be made
+    ready here, MissingExtra for one whose package is not installed.
+    """
     if engine not in EVERY:
         raise ConfigError(f"there is no engine {engine!r}", hint=closest(engine, EVERY))
+    if engine == "tensorrt":  # its engines are built without a GPU
+        from rtdecode.engines.tensorrt import builder
+
+        builder()
+    elif why := missing(engine):
+        raise ConfigError(
+            f"engine {engine} cannot be made ready here: {why}", hint="leave it out, or name another"
+        )
 
 
 def prepare(bundle: Bundle, engine: str) -> str:

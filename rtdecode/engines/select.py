@@ -25,6 +25,31 @@ AUTO = (*GPU, *CPU)
 GAIN = 0.9  # another engine must need less than this of onnx's time to be taken instead: noise is as large
 ROUNDS = 9
 
+
+@dataclass(frozen=True)
+class Need:
+    """What an engine needs: one of the modules, from the extra ("" with rtdecode itself), and torch for some.
+
+    about  what it is good for
+    """
+
+    modules: tuple[str, ...]
+    extra: str
+    about: str
+    torch: bool = False
+
+
+NEEDS = {
+    "onnx": Need(("onnxruntime",), "", "the default"),
+    "torch": Need(("torch",), "offline", "the reference that golden outputs come from"),
+    "numpy": Need(("numpy",), "", "the fallback, and the oracle in float64"),
+    "openvino": Need(("openvino",), "openvino", "bfloat16 on processors that have it"),
+    "inductor": Need(("torch",), "offline", "compiled ahead of time; needs a C++ compiler once"),
+    "cuda": Need(("torch",), "offline", "torch's kernels on an NVIDIA GPU"),
+    "cuda-inductor": Need(("torch",), "offline", "compiled kernels on an NVIDIA GPU"),
+    "tensorrt": Need(("tensorrt_rtx", "tensorrt"), "tensorrt", "TensorRT on an NVIDIA GPU", torch=True),
+}
+
 Opener = Callable[[Bundle, str, Setup], Session]
 
 
@@ -84,11 +109,13 @@ def missing(engine: str) -> str:
     """Why an engine is not worth importing here, in words; empty: it may run."""
     if engine in GPU and not driver():
         return "no NVIDIA GPU: this machine has no driver of one"
-    needs = {"openvino": "openvino", "onnx": "onnxruntime", "torch": "torch", "inductor": "torch"}
-    needs |= {engine: "torch" for engine in GPU}
-    if engine in needs and not find_spec(needs[engine]):
-        extra = "offline" if needs[engine] == "torch" else engine
-        return f"{needs[engine]} is not installed (pip install 'rtdecode[{extra}]')"
+    if (need := NEEDS.get(engine)) is None:
+        return ""
+    if not any(map(find_spec, need.modules)):
+        extra = f"'rtdecode[{need.extra}]'" if need.extra else "rtdecode"
+        return f"{' or '.join(need.modules)} is not installed (pip install {extra})"
+    if need.torch and not find_spec("torch"):
+        return "torch is not installed (pip install 'rtdecode[offline]')"
     return ""
 
 

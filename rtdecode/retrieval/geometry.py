@@ -37,25 +37,31 @@ def geometry(
     lengths: np.ndarray,
     frames: int,
     candidates: Sequence[Candidate],
+    rows: np.ndarray | None = None,
 ) -> Geometry:
-    """Windows of `frames` that end inside each candidate. ValueError when a candidate has none."""
-    if len(features) < frames:
-        raise ValueError(f"the bank holds {len(features)} frames, a window needs {frames}")
-    offsets = len(features) - frames + 1
+    """Windows of `frames` that end inside each candidate. ValueError when a candidate has none.
+
+    rows  as Bank.rows
+    """
+    length = len(features if rows is None else rows)
+    if length < frames:
+        raise ValueError(f"the bank holds {length} frames, a window needs {frames}")
+    offsets = length - frames + 1
     low = np.maximum(firsts - frames + 1, 0)
     high = np.minimum(firsts + lengths - frames + 1, offsets)
     if (low >= high).any():
         lost = candidates[int(np.argmax(low >= high))]
         raise ValueError(f"candidate {lost.id} ends before the first full window of {frames} frames")
-    return Geometry(inverse_norms(features, frames), np.stack([low, high], axis=1).ravel())
+    return Geometry(inverse_norms(features, frames, rows), np.stack([low, high], axis=1).ravel())
 
 
-def inverse_norms(features: np.ndarray, frames: int) -> np.ndarray:
+def inverse_norms(features: np.ndarray, frames: int, rows: np.ndarray | None = None) -> np.ndarray:
     """1 / Frobenius norm of every window, each feature's mean removed: (T_bank - frames + 1,) float32."""
-    raw = np.zeros(len(features) - frames + 1)
+    raw = np.zeros(len(features if rows is None else rows) - frames + 1)
     power = np.zeros_like(raw)
     for at in range(0, features.shape[1], _COLUMNS):
         x = features[:, at : at + _COLUMNS].astype(np.float64)
+        x = x if rows is None else x[rows]
         squares = _sliding((x * x).sum(axis=1), frames)
         sums = _sliding(x, frames)
         raw += squares

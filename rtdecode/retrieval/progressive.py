@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rtdecode.retrieval.geometry import Geometry, inverse_norms
-from rtdecode.retrieval.window import Slices, by_feature, diagonals, length_of, mean_of
+from rtdecode.retrieval.window import Products, Slices, diagonals, length_of, mean_of
 from rtdecode.ring import Ring
 
 
@@ -37,19 +37,26 @@ class ProgressiveSearch:
     """`window.WholeSearch` for windows up to `frames` long.
 
     geometry  of a window's length; called once a length
+    rows      as Bank.rows
     memory    (frames / block + 3 block) x T_bank floats beside the bank
     """
 
-    def __init__(self, features: np.ndarray, geometry: Callable[[int], Geometry], frames: int, block: int):
-        self._by_feature, self._geometry, self._block = by_feature(features), geometry, block
+    def __init__(
+        self,
+        features: np.ndarray,
+        geometry: Callable[[int], Geometry],
+        frames: int,
+        block: int,
+        rows: np.ndarray | None = None,
+    ):
+        self._product, self._geometry, self._block = Products(features, rows, block + 1), geometry, block
+        length = len(features if rows is None else rows)
         self._geometries: dict[int, Geometry] = {}
         self._rows = np.zeros((block + 1, features.shape[1]), np.float32)
-        self._products = np.empty(
-            (block + 1, len(features)), np.float32
-        )  # the newest; its last row: the mean's
-        self._sums = np.empty((frames // block + 1, len(features) - block + 1), np.float32)
-        self._running = np.zeros(len(features) + 1)
-        self._cosines = np.empty(len(features) + 1, np.float32)
+        self._products = np.empty((block + 1, length), np.float32)  # the newest; its last row: the mean's
+        self._sums = np.empty((frames // block + 1, length - block + 1), np.float32)
+        self._running = np.zeros(length + 1)
+        self._cosines = np.empty(length + 1, np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -118,7 +125,7 @@ class ProgressiveSearch:
     def _multiply(self, frames: np.ndarray, mean: np.ndarray) -> int:
         n = self._newest = len(frames)
         self._rows[:n], self._rows[n] = frames, mean
-        np.matmul(self._rows[: n + 1], self._by_feature, out=self._products[: n + 1])
+        self._product(self._rows[: n + 1], self._products[: n + 1])
         return n
 
 

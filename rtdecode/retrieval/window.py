@@ -70,13 +70,34 @@ class Slices:
         return out
 
 
-class WholeSearch:
-    """Best window inside every candidate: all offsets of the timeline are tried."""
+class Products:
+    """Products of frames with the whole timeline, where the bank has fewer frames than the timeline: once
+    with each of these, then each to the places it has there. Nothing but the order of sums inside the
+    library's product can differ from the products with the timeline itself.
+    """
 
-    def __init__(self, features: np.ndarray, geometry: Geometry, frames: int):
-        self._by_feature, self._geometry = by_feature(features), geometry
+    def __init__(self, features: np.ndarray, rows: np.ndarray | None, most: int):
+        self._by_feature = by_feature(features)
+        self._rows = None if rows is None else np.asarray(rows, np.intp)
+        self._few = np.empty((most if rows is not None else 0, len(features)), np.float32)
+
+    def __call__(self, frames: np.ndarray, out: np.ndarray) -> None:
+        """(n, F) -> out (n, T_bank)"""
+        if self._rows is None:
+            np.matmul(frames, self._by_feature, out=out)
+            return
+        few = self._few[: len(frames)]
+        np.matmul(frames, self._by_feature, out=few)
+        np.take(few, self._rows, axis=1, out=out, mode="clip")  # "raise" would make a copy of it all
+
+
+class WholeSearch:
+    """Best window inside every candidate: all offsets of the timeline are tried. rows: as Bank.rows"""
+
+    def __init__(self, features: np.ndarray, geometry: Geometry, frames: int, rows: np.ndarray | None = None):
+        self._multiply, self._geometry = Products(features, rows, frames), geometry
         # sum_k Z[k] . Y[o + k] for every offset o: one product, then sums along its diagonals
-        self._product = np.empty((frames, len(features)), np.float32)
+        self._product = np.empty((frames, len(features if rows is None else rows)), np.float32)
         offsets = len(geometry.inverse)
         self._diagonals = diagonals(self._product, 0, offsets, 1)
         self._cosines = np.full(offsets + 1, -np.inf, np.float32)
@@ -88,7 +109,7 @@ class WholeSearch:
         """(K,) float64 cosines; `ends` is not needed: the time in the stimulus is unknown."""
         z = estimate.read(estimate.stop - frames, estimate.stop)
         z = z - mean_of(z)
-        np.matmul(z, self._by_feature, out=self._product)
+        self._multiply(z, self._product)
         cosines = self._cosines[:-1]
         np.add.reduce(self._diagonals, axis=0, out=cosines)
         cosines *= self._geometry.inverse

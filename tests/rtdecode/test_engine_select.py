@@ -156,7 +156,7 @@ def test_a_precision_an_engine_has_not_is_refused(demo, engine: str) -> None:
 
 def test_reduced_precision_needs_a_report_that_passes(demo, monkeypatch, tmp_path) -> None:
     pytest.importorskip("onnx", reason="graphs are quantised with it")
-    from rtdecode.engines.precision import Agreement, keep, stored
+    from rtdecode.engines.precision import Agreement, identity, keep, stored
 
     monkeypatch.setenv("RTDECODE_CACHE", str(tmp_path))
     with pytest.raises(ConfigError, match="has not been compared with float32") as found:
@@ -165,10 +165,8 @@ def test_reduced_precision_needs_a_report_that_passes(demo, monkeypatch, tmp_pat
     session = open_trial(demo, "onnx", precision="int8")
     info = session.info()
     assert info.precision == "int8" and info.parity is None
-    weights = demo.spec.files["weights.safetensors"]
-    report = Agreement(
-        weights, "onnx", "int8", "stream", info.hop, dict(info.versions), 200, 197, 0.01, "f", ""
-    )
+    of = identity(demo)
+    report = Agreement(of, "onnx", "int8", "stream", info.hop, dict(info.versions), 200, 197, 0.01, "f", "")
     keep(report, info)
     assert stored(demo, info) == report
     with pytest.raises(ConfigError, match=r"disagrees with float32.*98.5 %"):
