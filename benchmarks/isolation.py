@@ -1,6 +1,6 @@
 """Does anything the screen goes through reach the decoder? One core, one screen, the same run.
 
-    python benchmarks/isolation.py [--seconds 10] [--channels 306] [--json]
+    python benchmarks/isolation.py [--seconds 10] [--channels 306] [--realtime] [--json]
 
 The real screen, in a process and pseudo-terminal of its own, reads the core's pictures; then it is frozen,
 resized without pause, and killed; at last nobody reads the core's lines. Prints p99 of what the core adds
@@ -95,7 +95,7 @@ class Screen:
         self.process.wait()
 
 
-def measure(seconds: float, channels: int) -> tuple[dict[str, np.ndarray], int]:
+def measure(seconds: float, channels: int, realtime: bool) -> tuple[dict[str, np.ndarray], int]:
     """Milliseconds over inference of every decision by phase, and the bytes the screen drew."""
     total_s = START_S + len(PHASES) * seconds + 2.0
     name, log = stream_name(), PushLog(1, round(total_s * SFREQ) + 1)
@@ -105,7 +105,7 @@ def measure(seconds: float, channels: int) -> tuple[dict[str, np.ndarray], int]:
         bundle = Path(folder) / "bundle"
         make_bench_bundle(bundle, channels, SFREQ)
         plan = Plan(name, log.name, channels, SFREQ, total_s, index=False)
-        config = CoreConfig(str(bundle), name, wait_s=15.0)
+        config = CoreConfig(str(bundle), name, wait_s=15.0, realtime=realtime)
         with sending(plan), ProbedSupervisor(config, watch) as core:
             assert core._slot is not None
             screen = Screen(core._slot.name)
@@ -149,6 +149,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--channels", type=int, default=306)
+    parser.add_argument("--realtime", action="store_true", help="the core asks for real-time priority")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--view", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -156,7 +157,7 @@ def main() -> int:
         view(options.view)
         return 0
     quiet()
-    found, drawn = measure(options.seconds, options.channels)
+    found, drawn = measure(options.seconds, options.channels, options.realtime)
     if not drawn or not all(len(ms) for ms in found.values()):
         print("a phase holds no decision, or the screen drew nothing", file=sys.stderr)
         return 1

@@ -113,6 +113,24 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Recording:
+    """What becomes of the session log. size_mb: in its files, in 1e6 bytes.
+
+    failed  why nothing is recorded any more, in words; stays until a new recording is begun
+    silent  the recorder does not answer;  lost  samples that it was too slow for
+    """
+
+    size_mb: float = 0.0
+    failed: str = ""
+    silent: bool = False
+    lost: int = 0
+
+    @property
+    def size(self) -> str:
+        return f"{self.size_mb:.1f} MB" if self.size_mb >= 1 else f"{1e3 * self.size_mb:.0f} kB"
+
+
+@dataclass(frozen=True)
 class TextLine:
     """Committed text with the session second of its first word."""
 
@@ -152,6 +170,7 @@ class Snapshot:
     health: Health = field(default_factory=Health)
     events: tuple[Event, ...] = ()
     event_count: int = 0
+    recording: Recording | None = None
     signal_sfreq: float = 0.0
     signal: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 

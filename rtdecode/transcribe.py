@@ -5,19 +5,22 @@ here it meets the stream: sentences that end, frames that are late, seconds, and
 Knows nothing of models or files.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from rtdecode.text.beam import BeamSearch, SearchSpec
-from rtdecode.text.commit import CommitSpec, CommitStats, Committer, Said
+from rtdecode.text.commit import CommitSpec, CommitStats, Committer, Final, Said
 from rtdecode.text.endpoint import Endpointer, EndpointSpec
 from rtdecode.text.greedy import Greedy
 from rtdecode.text.lexicon import Lexicon
 from rtdecode.text.ngram import NGram
+from rtdecode.text.rescore import RescoreSpec, Sentence, sentence
 from rtdecode.text.symbols import BLANK, Symbols
 from rtdecode.types import Corrected, Hypothesis, SpokenWord, TextPace
 
+SENTENCES = 8  # that ended and were not asked for; older ones are forgotten
 NARROW = 4  # a late hop is searched with so many times fewer beams
 
 
@@ -30,6 +33,7 @@ class TextSpec:
     commit    when a word of the search is said;  endpoint  when a sentence ends, None: never by itself
     lm, lexicon   files of the bundle: ARPA (.gz), and one word with its symbols per line; "" none
     delay     output frames by which text speaks of the past: the model's look-ahead
+    rescore   how a language model's opinion of a sentence that ended is weighed, where a session asks for one
     """
 
     symbols: tuple[str, ...]
@@ -39,6 +43,7 @@ class TextSpec:
     lm: str = ""
     lexicon: str = ""
     delay: int = 0
+    rescore: RescoreSpec = field(default_factory=RescoreSpec)
 
     def __post_init__(self) -> None:
         if not self.symbols or self.symbols[0] != BLANK:
@@ -84,6 +89,8 @@ class Transcriber:
         self._committed = self._tentative = self._ended = ""
         self._new: list[tuple[Said, int]] = []  # words and the frame their sentence began at
         self._corrected: list[Corrected] = []
+        self._finals: deque[tuple[int, Final]] = deque(maxlen=SENTENCES)
+        self._sentences = 0
 
     def push(self, log_probs: np.ndarray, late: bool = False) -> None:
         """Take (T', V) log-probabilities. late: search them narrowly, to catch up."""
@@ -109,6 +116,9 @@ class Transcriber:
 
     def _finish(self, rule: str) -> None:
         final = self._said.finish()
+        if final.text:
+            self._sentences += 1
+            self._finals.append((self._sentences, final))
         self._new += [(word, self._began) for word in final.delta]
         if final.correction:
             self._corrected.append(
@@ -127,6 +137,17 @@ class Transcriber:
         self._new, self._corrected, self._ended = [], [], ""
         pace = self._pace.now(self._said.stats) if self._search else None
         return Hypothesis(self._committed, self._tentative, delta, words, ended, corrected, pace)
+
+    def sentences(self) -> list[Sentence]:
+        """Those that ended since the last call, with their other readings; what is committed stays as it is.
+        None of greedy text, which has one reading.
+        """
+        found = list(self._finals)
+        self._finals.clear()
+        if self._search is None:
+            return []
+        spec, joiner = self._search.spec, self._search.joiner
+        return [sentence(number, final, spec, joiner) for number, final in found]
 
     def _spoken(self, word: Said, began: int) -> SpokenWord:
         def second(frame: int) -> float:

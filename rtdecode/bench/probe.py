@@ -73,13 +73,20 @@ class _TimedLines(LineWriter):
         self.watch.note(*row)
 
 
-def _probed_main(config: CoreConfig, slot_name: str, pipe: Connection, parent: int, watch_name: str) -> None:
+def _probed_main(
+    config: CoreConfig,
+    slot_name: str,
+    pipe: Connection,
+    parent: int,
+    watch_name: str,
+    control: Connection | None = None,
+) -> None:
     def writer(fd: int) -> LineWriter:
         lines = _TimedLines(fd)
         lines.watch = Stopwatch(name=watch_name)
         return lines
 
-    core_main(config, slot_name, pipe, parent, writer)
+    core_main(config, slot_name, pipe, parent, writer, control)
 
 
 class ProbedSupervisor(Supervisor):

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rtdecode.live.recorder import recorded
 from rtdecode.live.supervisor import CoreStopped, Supervisor
 from rtdecode.remote.address import Address
 from rtdecode.remote.publisher import published
+from rtdecode.snapshot import Snapshot
 
 POLL_S = 0.1  # how soon a signal or the end of --duration is seen
 
@@ -25,36 +27,44 @@ def run_headless(
     decisions: int | None = None,
     record: Path | None = None,
     watch: Address | None = None,
+    core: Callable[[CoreConfig], Supervisor] = Supervisor,
 ) -> int:
     """Decode until the duration, the number of decisions, a signal, or the reader of stdout ends it.
 
     duration_s  seconds from the first decision;  record: directory of a session log to write
-    watch       where to publish the pictures for `rtdecode watch`
+    watch       where to publish the pictures for `rtdecode watch`;  core: what decodes, when not live
 
     Returns 0; 1 when the decoder broke. Raises RtdecodeError for what the user can mend.
     """
     with (
         Interrupted() as interrupted,
         recorded(config, record) as fed,
-        Supervisor(fed) as core,
-        published(core, watch) as seen,
+        core(fed) as decoder,
+        published(decoder, watch) as seen,
     ):
         if seen:
-            _say(f"elsewhere: {seen.command}")
+            say(f"elsewhere: {seen.command}")
         try:
-            said = _print_decisions(core, interrupted, duration_s, decisions)
+            said = _print_decisions(decoder, interrupted, duration_s, decisions)
         except KeyboardInterrupt:  # the second Ctrl-C: whoever should read stdout does not
-            _forget_stdout()
+            forget_stdout()
             raise
-        last = core.latest()
-        error = core.error
+        last = decoder.latest()
+        error = decoder.error
     if error:
         return _broken(error)
+    if decoder.rescored:
+        say(decoder.rescored)
     if last:
-        total = last.health.stages.get("total")
-        times = f"readable to published p50 {total.p50:.2f} ms p99 {total.p99:.2f} ms, " if total else ""
-        _say(f"{said} decisions, {times}runs {last.run}, samples lost {last.health.lost}")
+        say(summary(said, last))
     return 0
+
+
+def summary(said: int, last: Snapshot) -> str:
+    """What a session came to, in one line."""
+    total = last.health.stages.get("total")
+    times = f"readable to published p50 {total.p50:.2f} ms p99 {total.p99:.2f} ms, " if total else ""
+    return f"{said} decisions, {times}runs {last.run}, samples lost {last.health.lost}"
 
 
 def _print_decisions(
@@ -64,16 +74,16 @@ def _print_decisions(
     while not (interrupted.seen or core.ended) and time.monotonic() < until:
         for message in core.messages(POLL_S):
             if dropped := message.pop("dropped", 0):
-                _say(f"this reader is too slow: {dropped} lines were left out")
+                say(f"this reader is too slow: {dropped} lines were left out")
             if message.pop("kind") != "decision":
-                _tell(message)
+                tell(message)
                 continue
             if not said and duration_s is not None:
                 until = time.monotonic() + duration_s
             try:
                 print(json.dumps(message, ensure_ascii=False), flush=True)
             except BrokenPipeError:  # `| head` has seen enough
-                _forget_stdout()
+                forget_stdout()
                 return said
             said += 1
             if said == decisions:
@@ -88,26 +98,30 @@ def _broken(error: Exception) -> int:
     return 1
 
 
-def _tell(message: dict[str, Any]) -> None:
-    """An event, a change of state or the state of health, as one line for people."""
+def tell(message: dict[str, Any], who: str = "") -> None:
+    """An event, a change of state or the state of health, as one line for people. who: of several decoders"""
+    who = f"{who}: " if who else ""
     if "level" in message:
-        _say(f"{message['level']}: {message['text']}", message["t"])
+        say(f"{who}{message['level']}: {message['text']}", message["t"])
     elif "stages" in message:
         rate = f"{message['rate_hz']:.1f} of {message['nominal_hz']:g} Hz"
         counts = f"load {100 * message['load']:.0f} %, late {message['late']}, lost {message['lost']}"
         stages = ", ".join(f"{k} {q['p50']:.2f} / {q['p99']:.2f}" for k, q in message["stages"].items())
-        _say(f"{message['state']}, {rate}, {counts}; p50 / p99 in ms: {stages or 'none yet'}", message["t"])
+        say(
+            f"{who}{message['state']}, {rate}, {counts}; p50 / p99 in ms: {stages or 'none yet'}",
+            message["t"],
+        )
     elif "state" in message:
         run = f", run {message['run']}" if message["run"] else ""
-        _say(message["state"] + run, message["t"])
+        say(who + message["state"] + run, message["t"])
 
 
-def _say(text: str, t: float | None = None) -> None:
+def say(text: str, t: float | None = None) -> None:
     with contextlib.suppress(OSError):  # nobody reads stderr: decode on
         print(f"[{t:8.1f} s] {text}" if t is not None else f"rtdecode: {text}", file=sys.stderr, flush=True)
 
 
-def _forget_stdout() -> None:
+def forget_stdout() -> None:
     """Nobody reads stdout any more: keep the interpreter's last flush from complaining."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

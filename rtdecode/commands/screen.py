@@ -1,16 +1,20 @@
 """`rtdecode live` with its screen: the core in a process of its own, the screen in this one."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from rtdecode.errors import RtdecodeError
 from rtdecode.live.config import CoreConfig
-from rtdecode.live.recorder import recorded
+from rtdecode.live.sessions import Recordings
 from rtdecode.live.supervisor import CoreStopped, Supervisor
 from rtdecode.remote.address import Address
 from rtdecode.remote.publisher import published
 from rtdecode.snapshot import Snapshot
+from rtdecode.tui import keymap
 from rtdecode.tui.app import LiveApp
+
+SESSIONS = Path("sessions")  # where recordings go that are begun from the screen
 
 
 class _Watched:
@@ -32,23 +36,83 @@ class _Watched:
         self.core.stop()
 
 
-def run_screen(config: CoreConfig, *, record: Path | None = None, watch: Address | None = None) -> int:
+class SessionControl:
+    """What acts on the session, for the screen's keys (tui.marking.Control)."""
+
+    def __init__(self, core: Supervisor, recordings: Recordings):
+        from pylsl import local_clock  # once the core is on its way: it takes as long as the screen itself
+
+        from rtdecode.sources.lsl import quiet
+
+        quiet()
+        self._core, self._recordings, self._clock = core, recordings, local_clock
+
+    @property
+    def recording(self) -> bool:
+        return self._recordings.active
+
+    @property
+    def into(self) -> str:
+        return str(self._recordings.directory or "")
+
+    def now(self) -> float:
+        return float(self._clock())
+
+    def mark(self, text: str, t: float) -> bool:
+        return self._core.mark(text, t)
+
+    def label(self, text: str) -> bool:
+        return self._core.label(text)
+
+    def record(self) -> bool:
+        return self._recordings.begin(self._core)
+
+    def stop_recording(self) -> bool:
+        return self._recordings.end(self._core)
+
+    def reconnect(self) -> bool:
+        return self._core.reconnect()
+
+    def reset_counters(self) -> bool:
+        return self._core.reset_counters()
+
+    def tick(self) -> None:
+        self._recordings.tick()
+
+
+def run_screen(
+    config: CoreConfig,
+    *,
+    record: Path | None = None,
+    watch: Address | None = None,
+    core: Callable[[CoreConfig], Supervisor] = Supervisor,
+    app: Callable[[_Watched], LiveApp] = LiveApp,
+    sessions: Path = SESSIONS,
+) -> int:
     """Show the decoder until the user quits. Raises RtdecodeError for what the user can mend.
 
     record  directory of a session log to write;  watch: where to publish the pictures
+    core, app  what decodes and what shows it, when they are others than live
+    sessions   where the recordings go that are begun from the screen
     """
     if not sys.stdout.isatty():
         raise RtdecodeError("stdout is not a terminal", hint="--headless prints decisions as JSON lines")
-    with recorded(config, record) as fed, Supervisor(fed) as core, published(core, watch) as seen:
-        watched = _Watched(core)
-        watched.app = LiveApp(watched)
+    keymap.read()  # what is wrong with the user's keys is said before anything starts
+    with (
+        Recordings(config, sessions) as recordings,
+        core(recordings.first(record)) as decoder,
+        published(decoder, watch) as seen,
+    ):
+        watched = _Watched(decoder)
+        watched.app = app(watched)
+        watched.app.control = SessionControl(decoder, recordings)
         if seen:
             print(f"rtdecode: elsewhere: {seen.command}", file=sys.stderr, flush=True)
             watched.app.call_later(
                 watched.app.notify, seen.command, title="elsewhere", timeout=30, markup=False
             )
         watched.app.run()
-        error = core.error
+        error = decoder.error
     if error and not isinstance(error, CoreStopped):
         raise error
     return int(error is not None)

@@ -17,6 +17,11 @@ class CoreConfig:
     bad            what becomes of flat, railed and noisy channels: "keep" and say so, or "mask"
     policy         when behind: "latest" ranks only the newest hop, "every" ranks all, however late
     markers        name of a marker stream to show and log; empty: none
+    realtime       whether the core asks for real-time priority and locked memory (priority.py)
+    batch          the shared batch that runs the network (live/batch.py); empty: the core does
+    precision      of the network; less than fp32 must have been found to agree (engines/precision.py)
+    rescore        a causal language model (folder or cached id) asked about sentences that ended; "": none
+    rescore_deadline_s  how long it may take;  allow_corrections: it may correct though the bundle forbids
     """
 
     bundle: str
@@ -33,3 +38,9 @@ class CoreConfig:
     bad: Literal["mask", "keep"] = "keep"
     policy: Literal["latest", "every"] = "latest"
     markers: str = ""
+    realtime: bool = False
+    batch: str = ""
+    precision: Literal["fp32", "bf16", "int8"] = "fp32"
+    rescore: str = ""
+    rescore_deadline_s: float = 1.0
+    allow_corrections: bool = False

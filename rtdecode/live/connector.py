@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rtdecode.contract import ChannelMap, Contract, changes
 from rtdecode.errors import ContractError, StreamError
-from rtdecode.sources.lsl import Found, LslSource, Search, Wanted, matching, select
+from rtdecode.sources.lsl import Found, LslSource, Search, Wanted, matching, recognisable, select
 from rtdecode.types import StreamInfo
 
 
@@ -19,6 +19,15 @@ class Opened:
     source: LslSource
     channels: ChannelMap
     before: StreamInfo | None = None
+
+    @property
+    def by_name_only(self) -> str:
+        """Why it will not be recognised for certain after a restart; empty where it will, or was said."""
+        info = self.source.info
+        if recognisable(info.source_id) or (self.before and self.before.source_id == info.source_id):
+            return ""
+        said = f"source_id {info.source_id} looks generated" if info.source_id else "it has no source_id"
+        return f"{info.name}: {said}, after a restart it is recognised by its name only"
 
 
 class Connector:

@@ -8,22 +8,26 @@ reconnects; it writes no files and draws nothing.
 
 import contextlib
 import gc
-import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 from rtdecode.bundle import load_bundle
 from rtdecode.config import to_json
-from rtdecode.contract import moved
-from rtdecode.engines import open_session
-from rtdecode.live.clock import Gap, wrong_clock_s
+from rtdecode.contract import ChannelMap, moved
+from rtdecode.live.checks import Checks
+from rtdecode.live.clock import Gap
 from rtdecode.live.config import CoreConfig
 from rtdecode.live.connector import Connector, Opened
+from rtdecode.live.control import Orders
 from rtdecode.live.decoding import Decoding
+from rtdecode.live.desk import Desk, Joined
 from rtdecode.live.health import HealthMeter
 from rtdecode.live.lines import LineWriter
+from rtdecode.live.network import network
 from rtdecode.live.output import DecisionText, bundle_card
 from rtdecode.live.pressure import Pressure
+from rtdecode.live.rescoring import Ends, open_rescoring
 from rtdecode.live.signal_memory import SignalMemory
 from rtdecode.live.slot import Slot, signal_name
 from rtdecode.live.story import Story
@@ -31,8 +35,8 @@ from rtdecode.live.tape import Tape
 from rtdecode.live.usage import Usage
 from rtdecode.live.watch import Watch
 from rtdecode.outlets import Outlets
-from rtdecode.snapshot import ChannelState, Encoder, Snapshot, State
-from rtdecode.sources.lsl import BUFFER_S, Lost, LslSource, Search, Wanted, recognisable
+from rtdecode.snapshot import ChannelState, Encoder, Event, Snapshot, State
+from rtdecode.sources.lsl import BUFFER_S, Lost, LslSource, Search, Wanted
 from rtdecode.sources.markers import Marks
 from rtdecode.types import Decision, StreamInfo
 
@@ -45,8 +49,6 @@ TAIL_S = 0.002  # what is left to filter once a hop is complete; the rest of it 
 REHEARSAL_SHARE = 0.7  # of that time, which warming up for the hop may take
 SPARE_S = 0.004  # pictures and the like are made where the next hop is at least so far away
 WAITED_S = 2e-4  # a pull that took longer had to wait for samples
-OFF_RATE = 0.01  # of the nominal rate; beyond it the network hears everything too slow or too fast
-BEHIND_S = 1.0  # undecoded samples beyond this are worth a word
 
 
 class Core:
@@ -59,6 +61,8 @@ class Core:
         lines: LineWriter,
         search: Search | None = None,
         tape: Tape | None = None,
+        orders: Orders | None = None,
+        rescorer: Ends | None = None,
     ):
         self._slot, self._lines, self._tape = slot, lines, tape or Tape(None)
         self._signal, self._encoder, self._usage = SignalMemory(signal_name(slot.name)), Encoder(), Usage()
@@ -66,14 +70,12 @@ class Core:
         self._bundle = load_bundle(config.bundle)
         spec = self._bundle.spec
         self._sfreq = spec.stream.sfreq
-        self._session = open_session(self._bundle, config.engine, config.threads)
+        self._session = network(self._bundle, config)
         _ = self._bundle.language  # read now: a large model takes seconds
-        self._card = bundle_card(self._bundle)
+        self._card = card = bundle_card(self._bundle)
         self._outlets: Outlets | None = None
         if config.outlets:
-            self._outlets = Outlets(
-                config.outlets, has_retrieval=self._card.has_retrieval, has_text=self._card.has_text
-            )
+            self._outlets = Outlets(config.outlets, has_retrieval=card.has_retrieval, has_text=card.has_text)
         self._began = now = time.monotonic()
         until = None if config.wait_s is None else now + config.wait_s
         wanted = Wanted(config.stream, config.stype, config.source_id, config.where)
@@ -84,19 +86,20 @@ class Core:
         self._bad = config.bad
         self._story = Story()
         self._health = HealthMeter(1e3 * spec.hop_s, self._sfreq)
+        self._checks = Checks(self._health, self._sfreq, self.say)
+        self._desk = Desk(orders, self, self._tape)
+        self._rescoring = open_rescoring(config, spec.text, rescorer, self.say)
         self._source: LslSource | None = None
         self._decoding: Decoding | None = None
         self._info: StreamInfo | None = None
+        self._map: ChannelMap | None = None
         self._channels: tuple[ChannelState, ...] = ()
         self._said: State | None = None
         self._readable = 0.0  # timer seconds at which the samples under way could be read
-        self._heard = now  # when samples last came
-        self._asked = now  # when samples were last asked for
+        self._heard = self._asked = now  # when samples last came, and were last asked for
         self._stall_s = 0.0  # for how long they were not
-        self._stamped: tuple[float, float] | None = None  # a stamp and its arrival, to be compared
         self._tail = max(1, round(TAIL_S * self._sfreq))
         self._pulled = self._decided = False  # in this turn
-        self._off_rate = self._behind = self._skipping = False
         self._failure = self._refusal = ""
         self._picture_at = self._unseen_at = self._quality_at = 0.0
         self._health_at = now + HEALTH_S
@@ -107,7 +110,7 @@ class Core:
         gc.freeze()
         gc.disable()  # collected by hand where it delays nothing
         if chosen := self._session.info().reason:
-            self._event("info", chosen)
+            self.say("info", chosen)
         while not stopping():
             self._pulled = self._decided = False
             if self._source is None or self._decoding is None:
@@ -115,6 +118,8 @@ class Core:
             else:
                 self._turn(self._source, self._decoding)
             self._publish(time.monotonic())
+        if self._rescoring:
+            self._rescoring.finish()
         self._lines.send({"kind": "telemetry", "histograms": self._health.export()})
         if self._source:
             self._source.close()
@@ -134,7 +139,7 @@ class Core:
         if len(stamps):
             self._pulled = True
             if self._watch.state is State.LOST:  # silent for long, now speaking again
-                self._event("warn", f"samples again after {now - self._heard:.1f} s of silence")
+                self.say("warn", f"samples again after {now - self._heard:.1f} s of silence")
                 self._health.forget_rate()
                 self._connector.rest()
             self._heard = now
@@ -142,7 +147,7 @@ class Core:
             self._health.arrived(len(stamps), now)
             self._tape.samples(data, stamps)
             arrived = source.now()
-            self._stamped = self._stamped or (float(stamps[-1]), arrived)
+            self._checks.stamped(float(stamps[-1]), arrived)
             decoding.push(data, stamps, arrived, source.waiting)
             self._rehearse(decoding)
         elif self._watch.tick(now) is State.LOST:
@@ -174,51 +179,48 @@ class Core:
             return
         refusal = self._connector.refusal
         if refusal and refusal != self._refusal:
-            self._event("warn", f"the stream is there but cannot be used: {refusal}")
+            self.say("warn", f"the stream is there but cannot be used: {refusal}")
         self._refusal = refusal
         time.sleep(LOOK_S)
 
     def _use(self, opened: Opened) -> None:
         now, info, before = time.monotonic(), opened.source.info, self._info
-        self._source, self._info = opened.source, info
+        self._source, self._info, self._map = opened.source, info, opened.channels
         if self._decoding is None:
+            sink, pressure, channels = self._signal, self._pressure, opened.channels
             self._decoding = Decoding(
-                self._bundle,
-                self._session,
-                opened.channels,
-                info,
-                self,
-                sink=self._signal,
-                pressure=self._pressure,
-                bad=self._bad,
+                self._bundle, self._session, channels, info, self, sink=sink, pressure=pressure, bad=self._bad
             )
             note = ", reordered by name" if opened.channels.reordered else ""
             where = f"{info.name} on {info.hostname or 'this host'}"
-            self._event("info", f"connected to {where}: {len(info.labels)} channels{note}, {info.sfreq:g} Hz")
+            self.say("info", f"connected to {where}: {len(info.labels)} channels{note}, {info.sfreq:g} Hz")
         else:
             self._decoding.rebind(opened.channels, info)
             self._health.restarts += 1
             note = ", its channels in another order" if before and before.labels != info.labels else ""
-            self._event("warn", f"the stream is back after {now - self._heard:.1f} s{note}: {self._run_text}")
+            back = f"the stream is back after {now - self._heard:.1f} s{note}"
+            self.say("warn", f"{back}: run {self._run} begins")
             if before and (mapping := moved(before.labels, info.labels)):
-                self._event("info", f"channels are matched by name: {mapping}")
+                self.say("info", f"channels are matched by name: {mapping}")
         self._tape.connected(info, opened.channels, self._run)
-        if not recognisable(info.source_id) and (before is None or before.source_id != info.source_id):
-            said = f"source_id {info.source_id} looks generated" if info.source_id else "it has no source_id"
-            self._event("warn", f"{info.name}: {said}, after a restart it is recognised by its name only")
-        self._stamped = None
+        if opened.by_name_only:
+            self.say("warn", opened.by_name_only)
+        self._checks.forget_stamp()
         self._health.forget_rate()
         self._story.new_run()
         self._watch.opened(now)
         self._heard = self._asked = now
 
     def _lost(self, why: str) -> None:
+        self._drop()
+        self.say("error", f"stream lost: {why}; looking for it again")
+
+    def _drop(self) -> None:
         if self._source:
             self._source.close()
+            self._watch.lost(time.monotonic())
         self._source = None
         self._health.forget_rate()
-        self._watch.lost(time.monotonic())
-        self._event("error", f"stream lost: {why}; looking for it again")
 
     # --- what decoding brings forth (decoding.Listener)
 
@@ -244,6 +246,8 @@ class Core:
         self._health.hop(stage_ms, 1e3 * (end - began), now, age_ms)
         self._story.decided(decision, now - self._began)
         self._watch.decided(now)
+        if self._rescoring and self._decoding:
+            self._rescoring.ask(decision.run, self._decoding.sentences())
 
     def broke(self, gap: Gap, lost: int) -> None:
         self._health.gaps += 1
@@ -255,18 +259,18 @@ class Core:
                 text += f", nobody fetched them for {self._stall_s:.0f} s"
         else:
             text = f"stamps went back by {-gap.seconds:.3f} s after {gap.silence_s:.1f} s without samples"
-        self._event("warn", f"{text}: {self._run_text}")
+        self.say("warn", f"{text}: run {self._run} begins")
 
     def stepped(self, seconds: float) -> None:
         self._health.clock_steps += 1
-        self._event("warn", f"the sender's clock stepped by {seconds:+.3f} s: no sample is missing")
-        self._stamped = None
+        self.say("warn", f"the sender's clock stepped by {seconds:+.3f} s: no sample is missing")
+        self._checks.forget_stamp()
         if self._source:
             self._source.clock.ask_again()
 
     def restarted(self, why: str) -> None:
         self._new_run()
-        self._event("error", f"{why}: {self._run_text}")
+        self.say("error", f"{why}: run {self._run} begins")
 
     def _new_run(self) -> None:
         if self._decoding:
@@ -276,7 +280,7 @@ class Core:
         self._watch.new_run(time.monotonic())
 
     def noted(self, level: str, text: str) -> None:
-        self._event(level, text)
+        self.say(level, text)
 
     # --- publishing
 
@@ -284,43 +288,66 @@ class Core:
     def _run(self) -> int:
         return self._decoding.run if self._decoding else 0
 
-    @property
-    def _run_text(self) -> str:
-        return f"run {self._run} begins"
-
     def failed(self, message: str) -> None:
         """The last picture: the decoder stopped."""
         self._failure = message
         self._watch.fail(time.monotonic())
-        self._event("error", f"the decoder stopped: {message}")
+        self.say("error", f"the decoder stopped: {message}")
         with contextlib.suppress(Exception):
             self._picture(time.monotonic())
 
-    def _event(self, level: str, text: str) -> None:
-        event = self._story.event(time.monotonic() - self._began, level, text)
-        self._lines.send({"kind": "event", **to_json(event)})
+    # --- what the screen may ask for (desk.Session)
+
+    def say(self, level: str, text: str, at: float | None = None, **more: Any) -> Event:
+        elapsed = self.elapsed()
+        event = self._story.event(elapsed if at is None else at, level, text)
+        self._lines.send({"kind": "event", **to_json(event), "t": elapsed, **more})
+        return event
+
+    def amend(self, before: Event, after: Event, **more: Any) -> None:
+        self._story.amend(before, after)
+        self._lines.send({"kind": "event", **to_json(after), "t": self.elapsed(), **more})
+
+    def elapsed(self) -> float:
+        return round(time.monotonic() - self._began, 3)
+
+    def joined(self) -> Joined | None:
+        if not (self._source and self._decoding):
+            return None
+        self._said = None  # a log that begins now should hold the state, too
+        return Joined(self._source.info, self._map, self._run, self._decoding.in_run, self._decoding.total)
+
+    def reconnect(self) -> None:
+        self.say("warn", "reconnecting, as asked" if self._source else "looking for the stream anew")
+        self._drop()
+        self._connector.rest()
+
+    def reset_counters(self) -> dict[str, int]:
+        return self._checks.reset_counters(self._decoding)
 
     def _publish(self, now: float) -> None:
         self._lines.flush()
-        elapsed = round(now - self._began, 3)
-        for level, text in (*self._tape.alarms(now), *(self._marks.news() if self._marks else ())):
-            self._event(level, text)
+        elapsed = self.elapsed()
+        for level, text in self._tape.alarms(now):
+            self.say(level, text)
+        for level, text, times in self._marks.news() if self._marks else ():
+            self.say(level, text, **times)
         state = self._watch.tick(now)
         if state is not self._said:
             self._said, self._picture_at, self._unseen_at = state, 0.0, 0.0
             self._lines.send({"kind": "state", "state": state.value, "run": self._run, "t": elapsed})
         if now < self._picture_at or not self._has_time():
             return
+        self._desk.poll()
+        if self._rescoring:
+            self._rescoring.poll()
         self._picture_at = now + PICTURE_S
         if now >= self._quality_at and self._decoding and self._source:
             self._quality_at = now + QUALITY_S
             self._channels = self._decoding.states
-            self._check_clock(self._source, self._decoding)
+            self._checks.look(self._source, self._decoding)
             self._tape.clock(self._source.now(), self._source.offset_s)
-            health = self._health
-            health.backlog_s = self._source.waiting() / self._sfreq
-            health.cpu, health.rss_mb = self._usage.read()
-            self._check_backlog(health.backlog_s)
+            self._health.cpu, self._health.rss_mb = self._usage.read()
         if self._slot.wanted or now >= self._unseen_at:
             self._unseen_at = now + UNSEEN_S
             self._picture(now)
@@ -335,33 +362,6 @@ class Core:
         if self._decided or not self._pulled or self._decoding is None:
             return True
         return self._decoding.samples_to_next_hop() > SPARE_S * self._sfreq
-
-    def _check_clock(self, source: LslSource, decoding: Decoding) -> None:
-        health = self._health
-        if step := source.clock.take_step():
-            health.clock_steps += 1
-            said = f"the clocks stepped against each other by {step:+.3f} s"
-            self._event("warn", f"{said}: the offset is taken anew")
-        offset_s = source.offset_s
-        if offset_s is not None and self._stamped:
-            off = wrong_clock_s(self._stamped[0], offset_s, self._stamped[1])
-            if off is not None:
-                decoding.use_arrival(f"the stream's stamps are {off:.0f} s off our clock")
-            self._stamped = (math.nan, math.nan)  # compared
-        health.clock = "arrival" if decoding.by_arrival else "unsynced" if offset_s is None else "synced"
-        if abs(decoding.sfreq / self._sfreq - 1.0) > OFF_RATE and not self._off_rate:
-            self._off_rate = True
-            said = f"{decoding.sfreq:.1f} Hz by its stamps, not {self._sfreq:g} Hz as it says"
-            self._event("warn", f"the stream runs at {said}: decisions suffer")
-        if decoding.skipped > health.skipped and not self._skipping:
-            self._event("warn", "decoding is late: hops that a newer one follows are not ranked")
-        self._skipping = decoding.skipped > health.skipped
-        health.skipped, health.backward = decoding.skipped, decoding.backward
-
-    def _check_backlog(self, behind_s: float) -> None:
-        if behind_s > BEHIND_S and not self._behind:
-            self._event("warn", f"decoding is {behind_s:.1f} s behind the stream")
-        self._behind = behind_s > (0.5 * BEHIND_S if self._behind else BEHIND_S)
 
     def _detail(self) -> str:
         if self._watch.state is State.FILLING and self._decoding:
@@ -393,6 +393,7 @@ class Core:
             health=self._health.read(now),
             events=tuple(story.events),
             event_count=story.event_count,
+            recording=self._tape.recording,
             signal_sfreq=display.sfreq if display else 0.0,
         )
         self._slot.write(self._encoder.encode(snapshot))

@@ -24,6 +24,7 @@ from rtdecode.live.clock import ArrivalTimes, Gap, Pace, StampLine
 from rtdecode.live.display import Display, Sink
 from rtdecode.live.pressure import Pressure
 from rtdecode.snapshot import ChannelState
+from rtdecode.text.rescore import Sentence
 from rtdecode.types import Chunk, Decision, StreamInfo
 
 __all__ = ["Decoding", "Listener", "decision_window_s", "some"]
@@ -111,6 +112,11 @@ class Decoding:
         return self._engine.run
 
     @property
+    def in_run(self) -> int:
+        """Samples since the run began."""
+        return self._sample
+
+    @property
     def filled_s(self) -> tuple[float, float]:
         return self._engine.filled_s
 
@@ -133,6 +139,14 @@ class Decoding:
     def states(self) -> tuple[ChannelState, ...]:
         """The model's channels when last looked at."""
         return self._channels.states
+
+    def sentences(self) -> list[Sentence]:
+        """Of the run's text, those that ended since the last call."""
+        return self._engine.transcriber.sentences() if self._engine.transcriber else []
+
+    def number_runs_from(self, run: int) -> None:
+        """Before the first sample: the first run is this one, as in a log that was begun later."""
+        self._engine.run = run
 
     def samples_to_next_hop(self) -> int:
         return self._engine.samples_to_next_hop()

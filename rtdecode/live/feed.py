@@ -3,7 +3,8 @@
     core: put -> [ ring ] -> take: recorder
 
 Unlike the slot, nothing is overwritten: a record that finds no room is refused, and whoever wanted to write
-it counts it. A few words travel back: whether the reader lives (its heartbeat) and what stopped it.
+it counts it. A few words travel back: whether the reader lives (its heartbeat), what stopped it, and how much
+it has written.
 Carries records of bytes with a kind; what they mean is tape.py's business.
 """
 
@@ -20,8 +21,8 @@ import numpy as np
 CAPACITY = 64 << 20  # 50 s of 306 channels at 1 kHz; 2 s of 256 channels at 30 kHz
 LEAST = 1 << 20
 _RECORD = struct.Struct("<II")  # bytes of payload, kind
-_WORDS = 7
-_CAPACITY, _WRITTEN, _READ, _FINISHED, _BEAT, _STATE, _ERRNO = range(_WORDS)
+_WORDS = 8
+_CAPACITY, _WRITTEN, _READ, _FINISHED, _BEAT, _STATE, _ERRNO, _STORED = range(_WORDS)
 _HEAD = 8 * _WORDS
 _PAGE = 4096
 
@@ -44,15 +45,22 @@ class Feed:
     """`capacity` bytes under a name. The process that creates it unlinks it."""
 
     def __init__(self, capacity: int = 0, *, name: str | None = None):
-        """Create a ring of `capacity` bytes, or open the one called `name`."""
+        """Create a ring of `capacity` bytes, or open the one called `name`: ValueError when it is none."""
         self._owner = name is None
         self._memory = SharedMemory(name, create=self._owner, size=_HEAD + capacity if self._owner else 0)
+        if self._memory.size <= _HEAD:
+            self._memory.close()
+            raise ValueError(f"{name} is no ring")
         assert self._memory.buf is not None
         # eight bytes at once: a position is never seen half-written
         self._words = self._memory.buf[:_HEAD].cast("Q")
         if self._owner:
             self._words[_CAPACITY] = capacity
         self._capacity = self._words[_CAPACITY]  # some systems round the memory's own size up to pages
+        if not 0 < self._capacity <= self._memory.size - _HEAD:
+            self._words.release()
+            self._memory.close()
+            raise ValueError(f"{name} is no ring")
         self._ring = self._memory.buf[_HEAD : _HEAD + self._capacity]
         self._barrier = threading.Lock()
 
@@ -70,6 +78,11 @@ class Feed:
     def warm(self) -> None:
         """Touch every page, before the first record: a page's first touch costs more than copying into it."""
         np.frombuffer(self._ring, np.uint8)[::_PAGE] = 0
+
+    def touch(self) -> None:
+        """Have the system lay out every page, by reading, while records are put. For the reader, where the
+        writer has no time for `warm`: to map a page that is there costs a fraction of its first touch."""
+        np.frombuffer(self._ring, np.uint8)[::_PAGE].max()
 
     def put(self, kind: int, *parts: bytes | memoryview) -> bool:
         """Append one record made of `parts` (of bytes); False when there is no room: nothing happened."""
@@ -99,6 +112,11 @@ class Feed:
         silent = (time.monotonic_ns() - beat) / 1e9 if beat else 0.0
         return self._words[_STATE], self._words[_ERRNO], silent
 
+    @property
+    def stored(self) -> int:
+        """Bytes that the reader said it has written to its files."""
+        return self._words[_STORED]
+
     # --- the reader
 
     def take(self) -> tuple[int, bytes] | None:
@@ -120,8 +138,10 @@ class Feed:
         """Whether the writer said its last and all of it was taken."""
         return bool(self._words[_FINISHED]) and not self.waiting
 
-    def say(self, state: int, errno: int = 0) -> None:
-        """The reader is alive, and this is its state."""
+    def say(self, state: int, errno: int = 0, stored: int | None = None) -> None:
+        """The reader is alive, and this is its state. stored: bytes in its files, unchanged if not given."""
+        if stored is not None:
+            self._words[_STORED] = stored
         self._words[_ERRNO] = errno
         self._words[_STATE] = state
         self._words[_BEAT] = time.monotonic_ns()

@@ -12,6 +12,7 @@ from rtdecode.histogram import Histogram, Times
 from rtdecode.snapshot import Health, Quantiles
 
 RATE_WINDOW_S = 5.0
+COUNTERS = ("late", "skipped", "lost", "gaps", "restarts", "clock_steps", "backward")
 AGE, EXTRA = "age", "extra"  # kept like stages but not parts of "total"
 
 
@@ -93,6 +94,13 @@ class HealthMeter:
             self.clock_steps,
             self.backward,
         )
+
+    def reset_counters(self) -> dict[str, int]:
+        """Count from 0 again; what was counted until now, by name."""
+        was: dict[str, int] = {name: getattr(self, name) for name in COUNTERS}
+        for name in COUNTERS:
+            setattr(self, name, 0)
+        return was
 
     def export(self) -> dict[str, Any]:
         """Every histogram of the session, for JSON: by stage, "age" and "extra"."""

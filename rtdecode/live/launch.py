@@ -12,7 +12,9 @@ from multiprocessing.connection import Connection
 
 from rtdecode.errors import ContractError, RtdecodeError
 from rtdecode.live.config import CoreConfig
+from rtdecode.live.control import Orders
 from rtdecode.live.lines import LineWriter
+from rtdecode.live.priority import realtime, short_turns
 from rtdecode.live.slot import Slot
 
 DRAIN_S = 0.5  # at the end, for the parent to fetch the last words
@@ -24,8 +26,13 @@ def core_main(
     pipe: Connection,
     parent: int,
     writer: Callable[[int], LineWriter] = LineWriter,
+    control: Connection | None = None,
+    rescorer: tuple[Connection, Connection] | None = None,
 ) -> None:
-    """Entry point of the spawned process: runs until SIGTERM, an error, or the end of `parent`."""
+    """Entry point of the spawned process: runs until SIGTERM, an error, or the end of `parent`.
+
+    control  what the screen asks for comes through it (control.py);  rescorer: rescoring.Ends
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the parent's to answer
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     stopping: list[int] = []
@@ -33,6 +40,11 @@ def core_main(
     lines = writer(pipe.fileno())
     core = tape = None
     try:
+        # before any thread is there: they inherit it
+        if config.realtime:
+            realtime()
+        else:
+            short_turns()
         from rtdecode.sources.lsl import Search, quiet
 
         quiet()
@@ -44,7 +56,8 @@ def core_main(
         tape = Tape(Feed(name=config.feed) if config.feed else None)
         lines.also = tape.line
 
-        core = Core(config, Slot(name=slot_name), lines, search, tape)
+        orders = Orders(control.fileno()) if control else None
+        core = Core(config, Slot(name=slot_name), lines, search, tape, orders, rescorer)
         core.run(lambda: bool(stopping) or lines.closed or os.getppid() != parent)
     except RtdecodeError as problem:
         problems = list(problem.problems) if isinstance(problem, ContractError) else []

@@ -32,6 +32,11 @@ class LineWriter:
         self.closed = False
         self.also: Callable[[bytes], None] | None = None  # gets every line, even those dropped here
 
+    @property
+    def held(self) -> bool:
+        """Whether the pipe has not taken everything yet."""
+        return bool(self._partial or self._waiting)
+
     def send(self, line: dict[str, Any]) -> None:
         """Queue one object (not empty) and write what the pipe takes now."""
         self.write(_ENCODE(line).encode())

@@ -69,6 +69,10 @@ class Recorder:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.is_alive()
+
     def stop(self, timeout_s: float = 1.5) -> None:
         """Let it write what it has, then end it. May be called twice."""
         if self._process is not None:
@@ -130,6 +134,7 @@ def recorder_main(feed_name: str, directory: str, parent: int) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     feed = Feed(name=feed_name)
     feed.say(READING)
+    feed.touch()
     try:
         log = LogWriter(Path(directory))
     except OSError as problem:
@@ -160,7 +165,7 @@ def _drain(feed: Feed, log: LogWriter, parent: int) -> None:
         if now >= flush_at or log.waiting() > FLUSH_BYTES:
             flush_at = now + FLUSH_S
             log.flush()
-            feed.say(READING)
+            feed.say(READING, stored=log.size)
             if os.getppid() != parent:
                 # the core ends as soon as it sees that, too: what it says until then still belongs here
                 orphaned = min(orphaned, now + LAST_S)

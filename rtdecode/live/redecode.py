@@ -2,6 +2,10 @@
 
 What depended on the clock then (where a run ended, what was skipped) is taken from the log, all else is made
 anew. What comes out must equal what was logged, byte by byte; `compare` says where it does not. Pure of LSL.
+
+A log that was begun while decoding joins a run in the middle: what came before is not in it, so that the
+decisions of this run cannot be repeated. Those of later runs can; their times only from the next connection
+on, since how a stream stamps is learned over all of one.
 """
 
 import json
@@ -15,7 +19,7 @@ from rtdecode.errors import RecordingError
 from rtdecode.live.clock import Gap
 from rtdecode.live.decoding import Decoding, Script
 from rtdecode.live.output import decision_line
-from rtdecode.session.reader import SessionLog
+from rtdecode.session.reader import Run, SessionLog
 from rtdecode.types import Decision
 
 COMPARED = ("index", "run", "sample", "t", "retrieved", "text", "warnings")
@@ -44,11 +48,14 @@ class _Ranked:
 
     def __init__(self, log: SessionLog):
         self._logged = {(line["run"], line["sample"]) for line in log.lines("decision")}
+        self._joined = {run.run for run in log.runs() if run.before}
         self._last: dict[int, int] = {}
         for run, sample in self._logged:
             self._last[run] = max(sample, self._last.get(run, 0))
 
     def __call__(self, run: int, sample: int) -> bool:
+        if run in self._joined:  # its samples were counted from elsewhere, and nothing is compared
+            return True
         return (run, sample) in self._logged or sample > self._last.get(run, 0)
 
 
@@ -68,8 +75,10 @@ def redecode(log: SessionLog, bundle: Bundle, session: Session) -> Iterator[dict
             info = log.streams[current].info
             channels = bundle.spec.stream.bind(info, str(config.get("assume_unit") or ""))
             if decoding is None:
+                first = next((run.run for run in runs if run.stream == current), 1)
                 bad: Literal["mask", "keep"] = "keep" if config.get("bad") == "keep" else "mask"
                 decoding = Decoding(bundle, session, channels, info, collector, bad=bad)
+                decoding.number_runs_from(first)
             else:
                 decoding.rebind(channels, info)
             breaks = frozenset(run.start for run in runs if run.stream == current)
@@ -90,11 +99,17 @@ def redecode(log: SessionLog, bundle: Bundle, session: Session) -> Iterator[dict
 
 @dataclass(frozen=True)
 class Comparison:
-    """equal of logged decisions came out the same; first: the first that did not, in words."""
+    """equal of logged decisions came out the same; first: the first that did not, in words.
+
+    joined   decisions of runs that were joined in the middle: not compared, nor among `logged`
+    untimed  whether times of some were not compared because their connection was joined
+    """
 
     logged: int
     equal: int
     first: str = ""
+    joined: int = 0
+    untimed: bool = False
 
     @property
     def same(self) -> bool:
@@ -102,17 +117,30 @@ class Comparison:
 
 
 def compare(
-    logged: Iterable[dict[str, Any]], again: Iterable[dict[str, Any]], times: bool = True
+    logged: Iterable[dict[str, Any]],
+    again: Iterable[dict[str, Any]],
+    times: bool = True,
+    runs: Iterable[Run] = (),
 ) -> Comparison:
     """Decisions of a log with decisions decoded anew, matched by run and sample.
 
-    times  False: `t` is left out
+    times  False: `t` is left out;  runs  of the log, for those that were joined in the middle
     """
-    keys = COMPARED if times else tuple(key for key in COMPARED if key != "t")
+    without_t = tuple(key for key in COMPARED if key != "t")
+    runs = list(runs)
+    half = {run.run for run in runs if run.before}
+    streams = {run.stream for run in runs if run.before}
+    loose = {run.run for run in runs if run.stream in streams}
     anew = {(line["run"], line["sample"]): line for line in again}
-    count = equal = 0
+    count = equal = joined = 0
+    untimed = False
     first = ""
     for line in logged:
+        if line["run"] in half:
+            joined += 1
+            continue
+        keys = COMPARED if times and line["run"] not in loose else without_t
+        untimed = untimed or line["run"] in loose
         count += 1
         other = anew.get((line["run"], line["sample"]))
         if other is not None and printed(line, keys) == printed(other, keys):
@@ -120,7 +148,7 @@ def compare(
         elif not first:
             where = f"decision {line['index']} of run {line['run']}"
             first = f"{where} is missing" if other is None else f"{where}: {_difference(line, other, keys)}"
-    return Comparison(count, equal, first)
+    return Comparison(count, equal, first, joined, untimed)
 
 
 def printed(line: dict[str, Any], keys: tuple[str, ...] = COMPARED) -> str:

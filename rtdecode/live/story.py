@@ -42,6 +42,12 @@ class Story:
         self.event_count += 1
         return event
 
+    def amend(self, before: Event, after: Event) -> None:
+        """Say the same event in other words, if it is still told."""
+        for at, event in enumerate(self.events):
+            if event is before:
+                self.events[at] = after
+
     def new_run(self) -> None:
         """What was said stays; what was under way is over."""
         self._leaders.clear()

@@ -15,8 +15,21 @@ from typing import Any
 import rtdecode.errors
 from rtdecode.errors import ContractError, RtdecodeError
 from rtdecode.live.config import CoreConfig
+from rtdecode.live.control import (
+    Command,
+    Commands,
+    Label,
+    Mark,
+    Reconnect,
+    Record,
+    RecordingFailed,
+    ResetCounters,
+    StopRecording,
+    one_line,
+)
 from rtdecode.live.launch import core_main
 from rtdecode.live.lines import LineReader
+from rtdecode.live.rescoring_worker import Worker
 from rtdecode.live.signal_memory import SIGNAL_BYTES, SignalMemory
 from rtdecode.live.slot import Slot, signal_name
 from rtdecode.snapshot import Decoder, Snapshot
@@ -42,6 +55,7 @@ class Supervisor:
                 snapshot = core.latest()
 
     telemetry  after `stop`: the session's histograms by stage (histogram.py)
+    rescored   after `stop`: what a language model's opinions came to, in words; "" where none was asked
     error  why the core ended, once `messages` has met it; None while all is well or after `stop`
     """
 
@@ -52,22 +66,39 @@ class Supervisor:
         self.config = config
         self.error: RtdecodeError | None = None
         self.telemetry: dict[str, Any] = {}
+        self.rescored = ""
         self._process: Any = None
         self._slot: Slot | None = None
         self._signal: SignalMemory | None = None
         self._decoder = Decoder()
         self._reader: LineReader | None = None
+        self._commands: Commands | None = None
+        self._rescorer: Worker | None = None
         self._seen = b""
         self._snapshot: Snapshot | None = None
 
     def start(self) -> None:
-        """Spawn the core; returns at once. What goes wrong there comes as `error`."""
+        """Spawn the core; returns at once. What goes wrong there comes as `error`.
+
+        MissingExtra or ConfigError for a language model that cannot be asked.
+        """
+        ends: dict[str, Any] = {}
+        if self.config.rescore:
+            self._rescorer = Worker(self.config.rescore)
+            ends["rescorer"] = self._rescorer.start()
         self._slot = Slot(PICTURE_BYTES)
         self._signal = SignalMemory(signal_name(self._slot.name), SIGNAL_BYTES)
         context = multiprocessing.get_context("spawn")
         self._receiving, sending = context.Pipe(duplex=False)
+        control, self._control = context.Pipe(duplex=False)
         arguments = (self.config, self._slot.name, sending, os.getpid(), *self._more)
-        self._process = context.Process(target=self._entry, args=arguments, name="rtdecode-core", daemon=True)
+        self._process = context.Process(
+            target=self._entry,
+            args=arguments,
+            kwargs={"control": control, **ends},
+            name="rtdecode-core",
+            daemon=True,
+        )
         # Inherited, and read when NumPy loads there. Waking a second BLAS thread at every hop costs more than
         # it brings: the demo took p50 4.8 and p99 10 ms with two threads, 2.5 and 3.3 with one.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -77,13 +108,15 @@ class Supervisor:
             self._process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        sending.close()
+        for end in (sending, control, *ends.get("rescorer", ())):  # it sees the end of what only it holds
+            end.close()
         # Who reads must not push aside who writes: a wake-up by the pipe cost every decision 0.25 ms where
         # both ran on one core. A process of this class still gets its share, it only never interrupts.
         if hasattr(os, "SCHED_BATCH"):
             with contextlib.suppress(OSError):
                 os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         self._reader = LineReader(self._receiving.fileno())
+        self._commands = Commands(self._control.fileno())
 
     @property
     def alive(self) -> bool:
@@ -98,6 +131,10 @@ class Supervisor:
         """Where its pictures are, for another reader of the same machine (live/slot.py)."""
         assert self._slot is not None
         return self._slot.name
+
+    def fileno(self) -> int:
+        """Readable when `messages` has something to say, for whoever waits for several cores."""
+        return self._receiving.fileno()
 
     @property
     def ended(self) -> bool:
@@ -131,6 +168,37 @@ class Supervisor:
             self._snapshot = dataclasses.replace(snapshot, signal=signal)
         return self._snapshot
 
+    # --- what the screen asks of it; each says whether it is on its way (control.py)
+
+    def mark(self, text: str = "", lsl_time: float = 0.0) -> bool:
+        """A mark at `lsl_time`, in seconds on this machine's LSL clock, with a label of one line."""
+        return self._ask(Mark(lsl_time, one_line(text)))
+
+    def label(self, text: str) -> bool:
+        """Another label for the newest mark."""
+        return self._ask(Label(one_line(text)))
+
+    def record(self, feed: str, into: str = "") -> bool:
+        """From now on into the ring of this name, whose recorder writes into the directory `into`."""
+        return self._ask(Record(feed, one_line(into, 1000)))
+
+    def stop_recording(self) -> bool:
+        return self._ask(StopRecording())
+
+    def recording_failed(self, why: str) -> bool:
+        """A recording could not begin: for the events and the header, also those elsewhere."""
+        return self._ask(RecordingFailed(one_line(why)))
+
+    def reconnect(self) -> bool:
+        """Drop the stream and look for it anew."""
+        return self._ask(Reconnect())
+
+    def reset_counters(self) -> bool:
+        return self._ask(ResetCounters())
+
+    def _ask(self, command: Command) -> bool:
+        return self._commands is not None and self._commands.send(command)
+
     def stop(self, timeout_s: float = 1.5) -> None:
         """End the core, politely then firmly, and free what was shared. May be called twice."""
         if self._process is not None:
@@ -144,7 +212,11 @@ class Supervisor:
             self._process.close()
             self._process = None
             self._receiving.close()
-            self._reader = None
+            self._control.close()
+            self._reader = self._commands = None
+        if self._rescorer is not None:
+            self._rescorer.stop()
+            self._rescorer = None
         if self._signal is not None:
             self._signal.close()
             self._signal = None
@@ -158,6 +230,8 @@ class Supervisor:
             for line in self._reader.read(left):
                 if line.get("kind") == "telemetry":
                     self.telemetry = line["histograms"]
+                elif "rescored" in line:
+                    self.rescored = line["text"]
 
     def __enter__(self) -> "Supervisor":
         try:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rtdecode.errors import ConfigError
+from rtdecode.text.commit import Final
 from rtdecode.text.ngram import LN10
 from rtdecode.text.search import Path, SearchSpec
 
@@ -105,6 +106,48 @@ def totals(nbest: Sequence[Candidate], llm: Sequence[float], spec: RescoreSpec) 
         - spec.length_penalty * one.tokens
         for one, score in zip(nbest, llm, strict=True)
     )
+
+
+def chosen(
+    nbest: Sequence[Candidate], llm: Sequence[float], spec: RescoreSpec
+) -> tuple[int, tuple[float, ...], float]:
+    """(place of the best, all totals, its share of them). ValueError for scores that are none."""
+    if len(llm) != len(nbest):
+        raise ValueError(f"{len(llm)} scores for {len(nbest)} texts")
+    scored = totals(nbest, llm, spec)
+    best = max(scored)
+    if any(map(math.isnan, scored)) or not math.isfinite(best):
+        wrong = next((s for s in llm if not math.isfinite(s)), best)
+        raise ValueError(f"a score is {wrong}, a finite number belongs there")
+    return scored.index(best), scored, 1.0 / math.fsum(math.exp(total - best) for total in scored)
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence that ended, and how else it could be read.
+
+    number    of those with words, from 1 within a run
+    text      as it stands;  readings  whole sentences, best first; the first one's text is `text`
+    """
+
+    number: int
+    text: str
+    readings: tuple[Candidate, ...]
+
+
+def sentence(number: int, final: Final, search: SearchSpec, joiner: str) -> Sentence:
+    """The end of a sentence with its readings: what was committed before, which all of them share, stands
+    before each, so that a model reads whole sentences. A text occurs once.
+
+    joiner  what stands between two words
+    """
+    found: dict[str, Candidate] = {}
+    first = final.nbest[0].text
+    before = final.text.removesuffix(first).removesuffix(joiner)
+    for one in candidates(final.nbest, search):
+        text = joiner.join(part for part in (before, one.text) if part)
+        found.setdefault(text, replace(one, text=text))
+    return Sentence(number, final.text, tuple(found.values()))
 
 
 class _Job:
@@ -209,18 +252,9 @@ class Rescorer:
         index, problem, confidence = 0, "", math.nan
         try:
             llm = [float(score) for score in self._score([one.text for one in job.nbest])]
-            if len(llm) != len(job.nbest):
-                raise ValueError(f"{len(llm)} scores for {len(job.nbest)} texts")
-            scored = totals(job.nbest, llm, self.spec)
-            best = max(scored)
-            if any(map(math.isnan, scored)) or not math.isfinite(best):
-                wrong = next((s for s in llm if not math.isfinite(s)), best)
-                raise ValueError(f"a score is {wrong}, a finite number belongs there")
-            index = scored.index(best)
-            confidence = 1.0 / math.fsum(math.exp(total - best) for total in scored)
+            index, scored, confidence = chosen(job.nbest, llm, self.spec)
         except BaseException as raised:  # the worker must outlive any scorer
             said = (str(raised).strip().splitlines() or [""])[0]
             problem = f"the rescorer failed: {type(raised).__name__}{': ' if said else ''}{said}"
-            scored = ()
         seconds = self._clock() - job.begun
         return Rescored(job.number, job.nbest[index], index, True, problem, scored, confidence, seconds)
