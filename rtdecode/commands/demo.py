@@ -1,8 +1,9 @@
 """`rtdecode demo`: the shipped recording as a live LSL stream, decoded live. Nothing is precomputed.
 
-Two real processes and a real stream: `replay` publishes recordings/demo.xdf, `live` decodes it. Without a
-terminal the decisions are compared with what the recording says was heard, and with an untrained network on
-the same samples.
+Two real processes and a real stream: `replay` publishes recordings/demo.xdf, `live` decodes it. On a terminal
+it is the screen of `rtdecode replay --bundle`, whose bar tells right from wrong while it plays. Without one
+the decisions are compared with what the recording says was heard, and with an untrained network on the same
+samples.
 """
 
 import dataclasses
@@ -24,8 +25,7 @@ from rtdecode.engines.onnx import OnnxSession
 from rtdecode.errors import RecordingError
 from rtdecode.recordings import Recording, pieces, read
 from rtdecode.score import TopK, Truth, cer, heard, top_k
-
-TEXT_SETTLES_S = 0.5  # a word may be written this long after it ended
+from rtdecode.tracking import TEXT_SETTLES_S
 
 
 def run_demo(recordings: Path, *, headless: bool, duration_s: float, since: float | None) -> int:
@@ -35,14 +35,13 @@ def run_demo(recordings: Path, *, headless: bool, duration_s: float, since: floa
         raise RecordingError(
             f"there is no {file}", hint="run this in the project's folder, or give --recordings"
         )
+    if not headless and sys.stdout.isatty():
+        from rtdecode.commands.replay_screen import run_replay_decoded
+
+        return run_replay_decoded(file, bundle.path, headless=False, loop=True)
     name = f"rtdecode-demo-{os.getpid()}"
     with _replay(file, name):
-        if headless or not sys.stdout.isatty():
-            return _summarise(bundle, file, _decide(name, bundle.path, duration_s, since))
-        from rtdecode.commands.screen import run_screen
-        from rtdecode.live.config import CoreConfig
-
-        return run_screen(CoreConfig(str(bundle.path), name, wait_s=None))
+        return _summarise(bundle, file, _decide(name, bundle.path, duration_s, since))
 
 
 @contextmanager

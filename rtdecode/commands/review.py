@@ -67,7 +67,8 @@ def _runs(log: SessionLog) -> Iterator[str]:
         length = f", {_clock(samples / sfreq)}" if sfreq else ""
         stamp = f", from LSL time {run.t:.6f}" if run.t is not None else ""
         size = f"{samples} samples{length}, {decided[run.run]} decisions"
-        yield f"  {run.run}: stream {run.stream}{stamp}, {size}"
+        late = f", joined {_clock(run.before / sfreq)} after it began" if run.before and sfreq else ""
+        yield f"  {run.run}: stream {run.stream}{stamp}, {size}{late}"
     if lost := log.unrecorded():
         yield f"  not recorded: {lost} samples (the recorder could not keep up)"
 
@@ -116,12 +117,18 @@ def _redecode(log: SessionLog, bundle: Path | None, decisions: bool) -> int:
     if path is None:
         raise RecordingError(f"{log.path} was recorded without a bundle", hint="give one with --bundle")
     from rtdecode.bundle import load_bundle
-    from rtdecode.engines import open_session
+    from rtdecode.engines import open_trial
     from rtdecode.live.redecode import compare, redecode
 
     loaded = load_bundle(path)
     config = about.config
-    session = open_session(loaded, str(config.get("engine") or "onnx"), _whole(config.get("threads")))
+    # the comparison below is its own proof: a precision need not have been found to agree on this machine
+    session = open_trial(
+        loaded,
+        str(config.get("engine") or "onnx"),
+        _whole(config.get("threads")),
+        precision=config.get("precision") or "fp32",
+    )
     again = redecode(log, loaded, session)
     if decisions:
         _print_lines(again)
@@ -130,9 +137,24 @@ def _redecode(log: SessionLog, bundle: Path | None, decisions: bool) -> int:
         count = sum(1 for _ in again)
         print(f"{count} decisions with another bundle than the log's: nothing to compare")
         return 0
+    joined = {run.run for run in log.runs() if run.before}
+    if joined and all(line["run"] in joined for line in log.lines("decision")):
+        said = "was joined in the middle, and its beginning is not in the log"
+        print(f"nothing to compare: every decision is of a run that {said}")
+        return 0
     by_arrival = any(line.get("clock") == "arrival" for line in log.lines("health"))
-    found = compare(log.lines("decision"), again, times=not by_arrival)
+    found = compare(log.lines("decision"), again, times=not by_arrival, runs=log.runs())
     print(f"{found.equal} of {found.logged} decisions are the same again, byte by byte")
+    if found.joined:
+        print(
+            f"{found.joined} more are of a run that was joined in the middle: its beginning is not in the log"
+        )
+    if found.untimed:
+        print(
+            "times are compared from the next connection on only: stamps are judged by all that came before"
+        )
+    if corrections := sum("correction" in line for line in log.lines("event")):
+        print(f"corrections by a language model: {corrections}, not compared (they are events, no decisions)")
     if by_arrival:
         print("times are not compared: the stamps were of no use, times were arrivals")
     if lost := log.unrecorded():

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+from pathlib import Path
 
 from rtdecode.errors import MissingExtra, RtdecodeError
 from rtdecode.remote import address
@@ -16,9 +17,7 @@ def run_watch(where: Address, *, fps: float) -> int:
 
     fps  pictures a second at most
     """
-    served = "TEXTUAL_DRIVER" in os.environ  # a browser's tab has no terminal
-    if not (served or sys.stdout.isatty()):
-        raise RtdecodeError("stdout is not a terminal", hint="--web shows the session in a browser")
+    _need_terminal()
     from rtdecode.remote.screen import WatchApp
     from rtdecode.remote.viewer import Viewer
 
@@ -32,13 +31,38 @@ def run_watch(where: Address, *, fps: float) -> int:
     return 0
 
 
-def run_web(where: Address, web: Address, *, fps: float) -> int:
-    """Serve the screen of the session at `where` to browsers until Ctrl-C. Raises as run_watch."""
+def run_log(directory: Path) -> int:
+    """Show the session that is written down in `directory`, by whomever. RecordingError when it is no log."""
+    _need_terminal()
+    from rtdecode.remote.log_viewer import LogViewer
+    from rtdecode.remote.screen import WatchApp
+
+    viewer = LogViewer(directory).start()
+    try:
+        WatchApp(viewer).run()
+    finally:
+        viewer.stop()
+    return 0
+
+
+def _need_terminal() -> None:
+    served = "TEXTUAL_DRIVER" in os.environ  # a browser's tab has no terminal
+    if not (served or sys.stdout.isatty()):
+        raise RtdecodeError("stdout is not a terminal", hint="--web shows the session in a browser")
+
+
+def run_web(where: Address | Path, web: Address, *, fps: float) -> int:
+    """Serve the screen of the session at `where`, or of the log, to browsers until Ctrl-C. Raises as the
+    others."""
     if importlib.util.find_spec("textual_serve") is None:
         raise MissingExtra("textual-serve", "web")
     from rtdecode.remote.web import Door, Page, serve, url
+    from rtdecode.session.manifest import load
 
-    argv = [sys.executable, "-m", "rtdecode", "watch", str(where), "--fps", str(fps)]
+    if isinstance(where, Path):
+        load(where)  # refused here, not in every tab
+    what = ["--log", str(where)] if isinstance(where, Path) else [str(where)]
+    argv = [sys.executable, "-m", "rtdecode", "watch", *what, "--fps", str(fps)]
     listener = address.listen(web)
     token = address.token_for(listener)
     print(

@@ -5,12 +5,17 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from rtdecode.remote.log_viewer import LogViewer
 from rtdecode.remote.viewer import Viewer
 from rtdecode.tui.app import LiveApp
 
 # Actions of the live screen that do something to the session. A key of the table is either here or in LOOKS.
-ACTS = frozenset({"mark", "label", "record", "reconnect", "reset_counters", "retry", "filter_decoder"})
-LOOKS = frozenset({"freeze", "unfreeze", "scale", "page", "window", "explain", "quit"})
+ACTS = frozenset(
+    {"mark", "label", "record", "reconnect", "reset_counters", "retry", "filter_decoder"}
+) | frozenset({"relabel", "stop_recording"})
+LOOKS = frozenset({"freeze", "unfreeze", "scale", "page", "window", "explain", "quit"}) | frozenset(
+    {"filter", "average", "pick", "panel", "zoom", "next_panel", "picture"}
+)
 
 
 class WatchApp(LiveApp):
@@ -21,7 +26,7 @@ class WatchApp(LiveApp):
         Binding("q", "quit", "Leave", id="quit", tooltip="Leave; the session goes on")
     ]
 
-    def __init__(self, viewer: Viewer):
+    def __init__(self, viewer: Viewer | LogViewer):
         super().__init__(viewer)
         self.viewer = viewer
         self._server = os.getppid()

@@ -5,29 +5,27 @@ and scaling change what is looked at, never what is decoded. Nothing queues; a s
 not samples.
 """
 
-import copy
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Protocol
 
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer
+from textual.app import ComposeResult, SystemCommand
+from textual.containers import Container, Horizontal, Vertical
+from textual.screen import Screen
 
 from rtdecode.histogram import Times
 from rtdecode.snapshot import ChannelState, Quantiles, Snapshot
-from rtdecode.tui import events, header, health, retrieved, signals, text
-from rtdecode.tui.base import ScreenApp
-from rtdecode.tui.help import HelpScreen
-from rtdecode.tui.keys import KEYS
+from rtdecode.tui import events, header, health, retrieved, signals, spectrum, text
+from rtdecode.tui.actions import Actions, Held, commands
+from rtdecode.tui.keybar import KeyBar
+from rtdecode.tui.keys import KEYS, PANELS
+from rtdecode.tui.lens import Lens
 from rtdecode.tui.lines import Line, clean
+from rtdecode.tui.marking import Acting
 from rtdecode.tui.panel import Panel
-from rtdecode.tui.traces import Sweep, first_scale, step_scale
 
 FPS = 15
 EVERY = {"lists": 3, "numbers": 4, "quality": 8}  # ticks: lists 5 Hz, numbers 4 Hz, quality 2 Hz
-WINDOWS_S = (1.0, 2.0, 5.0, 10.0)
 
 
 class Watcher(Protocol):
@@ -38,32 +36,25 @@ class Watcher(Protocol):
     def stop(self) -> None: ...
 
 
-@dataclass(frozen=True)
-class Held:
-    """What the panels show while frozen."""
-
-    snapshot: Snapshot
-    silent_s: float
-    sweep: Sweep
-
-
-class LiveApp(ScreenApp[None]):
+class LiveApp(Acting, Actions):
     """One screen, one timer. `watcher` is stopped when the app ends.
 
     clock  seconds on the same clock as Snapshot.published
+    off    panels hidden by their number keys;  big: the panel that has the screen to itself
     """
 
     BINDINGS: ClassVar = KEYS
+    AUTO_FOCUS = None
 
     def __init__(self, watcher: Watcher, clock: Callable[[], float] = time.monotonic):
         super().__init__()
         self.watcher, self.clock = watcher, clock
         self.snapshot: Snapshot | None = None
-        self.sweep = Sweep()
+        self.lens = Lens()
         self.held: Held | None = None
         self.quality: tuple[ChannelState, ...] = ()
-        self.limit: float | None = None
-        self.seconds, self.first = 2.0, 0
+        self.off: set[str] = set()
+        self.big = ""
         self.tick = 0
         self.started = self.told = clock()
         self.fps: float | None = None
@@ -75,6 +66,8 @@ class LiveApp(ScreenApp[None]):
             name: Panel(id=name)
             for name in ("header", "signals", "retrieved", "health", "text", "line", "events", "enlarge")
         }
+        for name in PANELS:
+            self.panels[name].can_focus = True
 
     def compose(self) -> ComposeResult:
         panels = self.panels
@@ -85,10 +78,11 @@ class LiveApp(ScreenApp[None]):
             with Vertical(id="side"):
                 yield panels["retrieved"]
                 yield panels["health"]
-        yield panels["text"]
-        yield panels["line"]
-        yield panels["events"]
-        yield Footer()
+        with Container(id="below"):
+            yield panels["text"]
+            yield panels["line"]
+            yield panels["events"]
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.set_interval(1 / FPS, self.update)
@@ -108,10 +102,6 @@ class LiveApp(ScreenApp[None]):
         since = self.snapshot.published if self.snapshot else self.started
         return max(0.0, self.clock() - since)
 
-    @property
-    def frozen(self) -> bool:
-        return self.held is not None
-
     def update(self, everything: bool = False) -> None:
         """One tick: take the newest snapshot, draw what is due."""
         latest = self.watcher.latest()
@@ -121,7 +111,7 @@ class LiveApp(ScreenApp[None]):
         if latest is not None:
             self.snapshot = latest
         if fresh and latest is not None:
-            self.sweep.add(latest.signal, latest.signal_sfreq, latest.elapsed_s)
+            self.lens.add(latest)
         snapshot, silent_s = self.snapshot, self.silent_s
         look = header.look(snapshot, silent_s) if snapshot else None
         seen = (look, self.held, snapshot.run if snapshot else 0)
@@ -141,7 +131,8 @@ class LiveApp(ScreenApp[None]):
                     look is header.SILENT,
                 )
             reason = f" · {clean(snapshot.detail)}" if look.old and snapshot.detail else ""
-            self._draw("enlarge", [((f" enlarge for signals{reason}", look.role if reason else "dim"),)])
+            words = "every panel is hidden: 1–5 bring them back" if self.hidden() else "enlarge for signals"
+            self._draw("enlarge", [((f" {words}{reason}", look.role if reason else "dim"),)])
         if due["lists"]:
             self._draw("events", events.render(snapshot, *self._room("events")))
         shown, age = (self.held.snapshot, self.held.silent_s) if self.held else (snapshot, silent_s)
@@ -170,26 +161,29 @@ class LiveApp(ScreenApp[None]):
     def _choose(self, shown: Snapshot) -> None:
         """What follows the snapshot slowly: channel quality, and which panels there are."""
         self.quality = shown.channels
-        if bundle := shown.bundle:
-            self.screen_stack[0].set_class(not bundle.has_text, "-without-text")
-            self.screen_stack[0].set_class(not bundle.has_retrieval, "-without-retrieval")
+        self.arrange()
 
     def _draw_signals(self, shown: Snapshot, old: bool) -> None:
         width, height = self._room("signals")
         if not width:
             return
-        sweep = self.held.sweep if self.held else self.sweep
-        if self.limit is None and sweep.count >= sweep.sfreq > 0:
-            self.limit = first_scale(shown.signal)
-        page = signals.page_size(width, height, self._channels(shown))
-        if self.first >= self._channels(shown):
-            self.first = 0
-        picture, cursor = sweep.picture(self.seconds, slice(self.first, self.first + page))
-        mark = "held" if self.held else "last" if old else "now"
-        view = signals.View(picture, cursor, self.limit or 50.0, self.seconds, self.first, page, mark)
-        self._draw("signals", signals.render(shown, width, height, view, self.quality), old)
+        self.lens.settle(shown)
+        channels, mark = self.channels(shown), "held" if self.held else "last" if old else "now"
+        view = self.lens.view(self.page_size(), channels, self.quality, mark, shown.events)
+        if self.big == "signals":
+            recent = self.lens.recent(view.channels(channels), self.quality)
+            lines = spectrum.render(shown, width, height, view, self.quality, recent)
+        else:
+            lines = signals.render(shown, width, height, view, self.quality)
+        self._draw("signals", lines, old)
 
-    def _channels(self, shown: Snapshot) -> int:
+    def page_size(self) -> int:
+        """Channels on a page, as many as there is room for."""
+        if self.big == "signals" or self.snapshot is None:
+            return 1
+        return signals.page_size(*self._room("signals"), self.channels(self.snapshot))
+
+    def channels(self, shown: Snapshot) -> int:
         return len(self.quality) or shown.signal.shape[1]
 
     def _draw(self, name: str, lines: list[Line], old: bool = False) -> None:
@@ -207,42 +201,5 @@ class LiveApp(ScreenApp[None]):
         if now - self.told >= 2.0:
             self.fps, self.frames, self.told = self.frames / (now - self.told), 0, now
 
-    # -- keys ----------------------------------------------------------------------------------------------
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "freeze":
-            return not self.frozen
-        return self.frozen if action == "unfreeze" else True
-
-    def action_freeze(self) -> None:
-        if self.snapshot is None:
-            return
-        self.held = Held(self.snapshot, self.silent_s, copy.deepcopy(self.sweep))
-        self.refresh_bindings()
-        self.update(True)
-
-    def action_unfreeze(self) -> None:
-        self.held = None
-        self.refresh_bindings()
-        self.update(True)
-
-    def action_scale(self, steps: int) -> None:
-        self.limit = step_scale(self.limit or 50.0, steps)
-        self.update(True)
-
-    def action_page(self, pages: int) -> None:
-        if self.snapshot is None or not (channels := self._channels(self.snapshot)):
-            return
-        page = signals.page_size(*self._room("signals"), channels)
-        last = (channels - 1) // page
-        self.first = min(last, max(0, self.first // page + pages)) * page
-        self.update(True)
-
-    def action_window(self) -> None:
-        after = [seconds for seconds in WINDOWS_S if seconds > self.seconds]
-        self.seconds = after[0] if after else WINDOWS_S[0]
-        self.update(True)
-
-    def action_explain(self) -> None:
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen())
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        return [*commands(self), *self.acts()]

@@ -1,10 +1,11 @@
-"""What every screen of rtdecode has in common: the theme beside Textual's, one pair of terminal threads."""
+"""What every screen of rtdecode has in common: the theme, the user's keys, one pair of terminal threads."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from textual.app import App
+from textual.app import App, CSSPathType
 
+from rtdecode.tui import keymap
 from rtdecode.tui.stopped import continue_as_before
 from rtdecode.tui.theme import THEME
 
@@ -14,10 +15,15 @@ Result = TypeVar("Result")
 class ScreenApp(App[Result]):
     """An app of one screen. What the user chose in it, if anything, is what `run` returns."""
 
-    CSS_PATH = Path(__file__).with_name("app.tcss")
+    CSS_PATH: ClassVar[CSSPathType | None] = Path(__file__).with_name("app.tcss")
     TITLE = "rtdecode"
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide"), (160, "-huge")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (20, "-low"), (32, "-high")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (20, "-lowest"), (24, "-low"), (32, "-high")]  # noqa: RUF012
+
+    def run(self, *args: Any, **options: Any) -> Result | None:
+        """Run with the user's own keys. ConfigError, before anything is drawn, where they do not fit."""
+        self.set_keymap(keymap.read())
+        return super().run(*args, **options)
 
     def on_mount(self) -> None:
         self.register_theme(THEME)

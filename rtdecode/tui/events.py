@@ -4,6 +4,7 @@ from rtdecode.snapshot import Event, Snapshot
 from rtdecode.tui.lines import Line, box, clean, clock, frame, inner
 
 LEVELS = {"info": ("·", "info", "dim"), "warn": ("!", "warn", "warn"), "error": ("✕", "error", "bad")}
+LEVELS["mark"] = ("●", "mark", "accent")
 
 
 def render(snapshot: Snapshot, width: int, height: int) -> list[Line]:

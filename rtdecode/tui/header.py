@@ -6,7 +6,7 @@
 
 from dataclasses import dataclass
 
-from rtdecode.snapshot import Snapshot, State
+from rtdecode.snapshot import Recording, Snapshot, State
 from rtdecode.tui.lines import EMPTY, Line, clean, clock, cut, fit, spread, width_of
 
 SILENT_S = 1.0  # a snapshot older than this is not the present
@@ -59,7 +59,7 @@ def decision_age(snapshot: Snapshot, silent_s: float) -> Line:
 def render(
     snapshot: Snapshot | None, width: int, height: int = 1, silent_s: float = 0.0, frozen: bool = False
 ) -> list[Line]:
-    """One line: state, stream, rate, bundle, session time; right, what the signal is when it is simulated.
+    """One line: state, stream, rate, bundle, session time; right, recording, and whether it is simulated.
 
     silent_s  seconds since the snapshot was written, or since the screen started while there is none
     """
@@ -118,7 +118,25 @@ def _facts(snapshot: Snapshot) -> list[Line]:
 
 
 def _right(snapshot: Snapshot, room: int) -> Line:
-    """What the signal is when it is not real: in full, in a word, or not at all, as the state leaves room."""
+    """What becomes of the recording, which never gives way, and what the signal is when it is not real."""
+    recorded = _recording(snapshot.recording)
+    kind = _simulated(snapshot, room - width_of(recorded) - 2)
+    return (*kind, ("  ", "text"), *recorded) if kind and recorded else kind or recorded
+
+
+def _recording(recording: Recording | None) -> Line:
+    if recording is None:
+        return EMPTY
+    if recording.failed:
+        return ((f"✕ REC FAILED: {cut(clean(recording.failed), 40)}", "bad"),)
+    if recording.silent:
+        return (("✕ REC NO ANSWER", "bad"),)
+    size: Line = ((f"● REC {recording.size}", "accent"),)
+    return (*size, (f" · {recording.lost} lost", "bad")) if recording.lost else size
+
+
+def _simulated(snapshot: Snapshot, room: int) -> Line:
+    """In full, in a word, or not at all, as the state leaves room."""
     if snapshot.bundle is None or snapshot.bundle.times_real is None:
         return EMPTY
     times = snapshot.bundle.times_real

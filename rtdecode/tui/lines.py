@@ -9,19 +9,18 @@ import math
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
+from rtdecode.wording import clean as clean
+from rtdecode.wording import clock as clock
+from rtdecode.wording import figure as figure
+from rtdecode.wording import share as share
+from rtdecode.wording import unit_name as unit_name
+
 ROLES = ("text", "strong", "dim", "frame", "title", "accent", "good", "warn", "bad", "trace", "tentative")
 
 Span = tuple[str, str]
 Line = tuple[Span, ...]
 
 EMPTY: Line = ()
-UNITS = {"uv": "µV", "microvolt": "µV", "microvolts": "µV", "mv": "mV", "millivolt": "mV", "millivolts": "mV"}
-UNITS |= {"v": "V", "volt": "V", "volts": "V", "ft": "fT", "pt": "pT", "t": "T"}
-
-
-def clean(text: str) -> str:
-    """Outside text made safe for a terminal: control, escape and direction characters become "�"."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)
 
 
 def cut(text: str, width: int, end: str = "…") -> str:
@@ -99,10 +98,10 @@ def _edge(start: str, end: str, left: Line, right: Line, width: int) -> Line:
     room = width - 4
     if right:
         right = fit_within(right, room - 4)
-        right = ((" ", "frame"), *right, (" ", "frame"))
+        right = ((" ", "frame"), *right, (" ", "frame")) if width_of(right) else EMPTY
     if left:
         left = fit_within(left, room - width_of(right) - 2)
-        left = ((" ", "frame"), *left, (" ", "frame")) if left else EMPTY
+        left = ((" ", "frame"), *left, (" ", "frame")) if width_of(left) else EMPTY
     rule = "─" * (room - width_of(left) - width_of(right))
     return ((start + "─", "frame"), *left, (rule, "frame"), *right, ("─" + end, "frame"))
 
@@ -135,37 +134,3 @@ def bar(fraction: float, width: int) -> str:
     eighths = round(max(0.0, min(1.0, fraction if math.isfinite(fraction) else 0.0)) * width * 8)
     part = " ▏▎▍▌▋▊▉"[eighths % 8].strip()
     return ("█" * (eighths // 8) + part).ljust(width)
-
-
-def clock(seconds: float, digits: int = 0) -> str:
-    """Session time: mm:ss, with an hour in front where there is one. Cut, not rounded, as clocks are."""
-    steps = 10**digits
-    whole, part = divmod(int(max(0.0, seconds) * steps + 1e-6), steps)
-    text = f"{whole // 60 % 60:02d}:{whole % 60:02d}"
-    text = f"{whole // 3600}:{text}" if whole >= 3600 else text
-    return f"{text}.{part:0{digits}d}" if digits else text
-
-
-def share(value: float) -> str:
-    """A probability as ".62"; 1 as "1.0"; what rounds to nothing, but is not, as "<.01"."""
-    if not math.isfinite(value):
-        return "  ?"
-    if 0 < value < 0.005:
-        return "<.01"
-    return "1.0" if value >= 0.995 else f"{value:.2f}"[1:]
-
-
-def figure(value: float, digits: int = 3) -> str:
-    """A number with about `digits` significant digits, never in a form longer than it must be."""
-    if not math.isfinite(value):
-        return "?"
-    size = abs(value)
-    if size and (size < 10**-2 or size >= 10**6):
-        return f"{value:.1e}"
-    whole = len(str(int(size)))
-    return f"{value:.{max(0, min(digits - whole, 2))}f}"
-
-
-def unit_name(unit: str) -> str:
-    """The unit as people write it: "uV" and "microvolts" are "µV"."""
-    return UNITS.get(unit.strip().lower().replace("µ", "u").replace("μ", "u"), clean(unit))

@@ -35,10 +35,9 @@ class Panel(Widget):
         if len(before) != len(self.lines):
             self.refresh()
             return
-        width = self.size.width
-        for y, (was, now) in enumerate(zip(before, self.lines, strict=True)):
-            if was != now:
-                self.refresh(Region(0, y, width, 1))
+        changed = [y for y, (was, now) in enumerate(zip(before, self.lines, strict=True)) if was != now]
+        if changed:  # one region from the first to the last: each costs more than the lines between
+            self.refresh(Region(0, changed[0], self.size.width, changed[-1] - changed[0] + 1))
 
     @property
     def text(self) -> str:
@@ -52,12 +51,14 @@ class Panel(Widget):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if y >= len(self.lines):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._style(""))
         segments = [Segment(text, self._style(role)) for text, role in self.lines[y] if text]
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+        return Strip(segments).adjust_cell_length(width, self._style(""))
 
     def _style(self, role: str) -> Style:
+        """Of a role, or of the panel itself for "". Kept: to work it out costs more than to draw the line."""
         style = self._styles_by_role.get(role)
         if style is None:
-            style = self._styles_by_role[role] = self.get_component_rich_style(f"panel--{role}")
+            style = self.get_component_rich_style(f"panel--{role}") if role else self.rich_style
+            self._styles_by_role[role] = style
         return style

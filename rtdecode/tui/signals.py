@@ -10,6 +10,9 @@ from rtdecode.tui.lines import EMPTY, Line, cell_len, clean, figure, frame, inne
 from rtdecode.tui.traces import braille
 
 LABEL, VALUE = 8, 10  # most cells of a label, and cells of the value with its unit
+WIDE = 100  # cells from which a page has 16 channels: screens of 160 columns
+DRIFT_HZ, SHARE = 0.1, 0.4  # as live/display.py has them
+TALLEST = 6  # lines of one trace, where few channels leave room
 ROLES = {"✓": "good", "▁": "bad", "▲": "bad", "≈": "warn", "∿": "warn", "·": "dim"}
 WORDS = {"▁": "flat", "▲": "railed", "≈": "noisy", "∿": "line noise", "·": "off"}
 
@@ -22,6 +25,9 @@ class View:
     limit    value at the edge of a trace, in the bundle's unit;  seconds: length of the sweep
     first    first channel of the page;  page: channels on it
     mark     the word at the cursor: "now", unless the picture is old or held
+    picked   numbers of the channels that may be drawn, None: all; `first` counts among them
+    drawn    the filter of the drawing in words, "" without one
+    marks    (place in 0..1, text) of marks on the time axis
     """
 
     picture: np.ndarray
@@ -31,13 +37,21 @@ class View:
     first: int
     page: int
     mark: str = "now"
+    picked: tuple[int, ...] | None = None
+    drawn: str = ""
+    marks: tuple[tuple[float, str], ...] = ()
+
+    def channels(self, all_channels: int) -> tuple[int, ...]:
+        """Numbers of the page's channels."""
+        order = range(all_channels) if self.picked is None else self.picked
+        return tuple(order)[self.first : self.first + self.page]
 
 
 def page_size(width: int, height: int, channels: int) -> int:
-    """How many channels of two lines each fit: at most 8, on very wide screens 16."""
+    """How many channels of two lines each fit, and the axis: at most 8, on very wide screens 16."""
     _, rows = inner(width, height)
-    room = rows - strip_lines(width, channels)
-    most = 16 if width > 110 else 8
+    room = rows - strip_lines(width, channels) - (rows >= 8)  # a low panel rather has a channel than an axis
+    most = 16 if width >= WIDE else 8
     return max(1, min(most, room // 2))
 
 
@@ -51,43 +65,65 @@ def render(
 ) -> list[Line]:
     """The framed signals. quality: channel states to show (a calmer rhythm than the traces)."""
     columns, rows = inner(width, height)
-    bundle = snapshot.bundle
-    unit = unit_name(bundle.unit) if bundle else ""
+    unit = unit_name(snapshot.bundle.unit) if snapshot.bundle else ""
     channels = len(quality) or snapshot.signal.shape[1]
-    title: Line = (("Signals", "title"), *_filter(snapshot))
+    title = heading(snapshot, view.drawn)
     now = look(snapshot, 0.0)
     if not channels or not view.picture.size:
-        return frame(_waiting(snapshot, columns, now.role), width, height, title)
-    shown = min(view.page, channels - view.first)
-    where = f"{view.first + 1}–{view.first + shown} of {channels}" if channels > shown else f"{channels} ch"
+        return frame(waiting(snapshot, columns, now.role), width, height, title)
+    pool = channels if view.picked is None else len(view.picked)
+    shown = min(view.page, pool - view.first)
+    where = f"{view.first + 1}–{view.first + shown} of {pool}" if pool > shown else f"{pool} ch"
+    if view.picked is not None:
+        where += f" picked of {channels}"
     fact: Line = ((f"{where} · ±{view.limit:g} {unit} · {view.seconds:g} s", "dim"),)
     strip = _strip(quality, columns)
     if now.old and snapshot.detail:
         strip = [((clean(snapshot.detail), now.role),)]
     body = list(strip)
-    traces = _traces(view, quality, unit, columns)
-    spare = rows - len(strip) - len(traces)
+    room = rows - len(strip)
+    tall = max(2, min(TALLEST, (room - 1) // max(1, len(view.picture))))
+    traces = _traces(view, quality, unit, columns, tall)
+    spare = room - len(traces)
     if spare > 2:
         body.append(EMPTY)
     body += traces
     if spare > 0:
         body += [EMPTY] * (rows - 1 - len(body)) if spare <= 4 else []
-        body.append(_axis(view, columns, _margin(quality)))
+        body.append(axis(view, columns, margin(quality)))
     return frame(body, width, height, title, fact, _summary(quality))
 
 
-def _filter(snapshot: Snapshot) -> Line:
-    if not (bundle := snapshot.bundle):
-        return EMPTY
-    band = "–".join(f"{edge:g}" for edge in bundle.band_hz)
-    parts = [f"{band} Hz"] if band else []
-    if bundle.reference:
-        names = "+".join(map(clean, bundle.reference)) if len(bundle.reference) < 4 else "average"
-        parts.append(f"ref {names}")
-    return (("  " + " · ".join(parts), "dim"),) if parts else EMPTY
+def heading(snapshot: Snapshot, drawn: str) -> Line:
+    """What is done to the signal before it is seen: the bundle's band and reference, then the eye's own."""
+    title: Line = (("Signals", "title"),)
+    base = ""
+    if bundle := snapshot.bundle:
+        parts = [_base(bundle.band_hz, snapshot.signal_sfreq)]
+        if bundle.reference:
+            names = "+".join(map(clean, bundle.reference)) if len(bundle.reference) < 4 else "average"
+            parts.append(f"ref {names}")
+        base = " · ".join(parts)
+    if drawn:
+        title = (*title, (f"  {drawn}", "accent"))
+    if base:
+        title = (*title, (f"  {'after ' if drawn else ''}{base}", "dim"))
+    return title
 
 
-def _waiting(snapshot: Snapshot, columns: int, role: str) -> list[Line]:
+def _base(band_hz: tuple[float, ...], sfreq: float) -> str:
+    """What the core does before it shows a signal: the bundle's band, as far as the display's rate goes.
+
+    See live/display.py: without a band, drift is taken off; nothing above 0.4 of the rate is shown.
+    """
+    if not band_hz:
+        return f"from {DRIFT_HZ:g} Hz"
+    low, high = band_hz[0], band_hz[-1]
+    return f"{low:g}–{min(high, round(SHARE * sfreq, 1)) if sfreq > 0 else high:g} Hz"
+
+
+def waiting(snapshot: Snapshot, columns: int, role: str) -> list[Line]:
+    """What stands in the place of traces that are not there yet."""
     lines: list[Line] = []
     if snapshot.detail:
         lines = [
@@ -135,49 +171,63 @@ def _summary(quality: tuple[ChannelState, ...]) -> Line:
     return (*line, (f" · {len(bad) - 4} more", "dim")) if len(bad) > 4 else line
 
 
-def _margin(quality: tuple[ChannelState, ...]) -> int:
+def margin(quality: tuple[ChannelState, ...]) -> int:
     """Cells in front of a trace: glyph and longest label of all channels, so that paging moves nothing."""
     return 3 + min(LABEL, max([4, *(cell_len(channel.label) for channel in quality)]))
 
 
-def _traces(view: View, quality: tuple[ChannelState, ...], unit: str, columns: int) -> list[Line]:
-    margin = _margin(quality)
-    width = max(1, columns - margin - VALUE)
-    drawn = braille(view.picture, width, 2, view.limit)
+def state_of(quality: tuple[ChannelState, ...], channel: int) -> ChannelState:
+    return quality[channel] if channel < len(quality) else ChannelState("?", " ", float("nan"))
+
+
+def _traces(
+    view: View, quality: tuple[ChannelState, ...], unit: str, columns: int, tall: int = 2
+) -> list[Line]:
+    """`tall` lines for each channel; name, glyph and value stand beside the upper one of the middle."""
+    before = margin(quality)
+    width = max(1, columns - before - VALUE)
+    drawn = braille(view.picture, width, tall, view.limit)
+    channels = view.channels(max(len(quality), view.first + len(view.picture)))
+    named = (tall - 1) // 2
     lines: list[Line] = []
     for i in range(len(view.picture)):
-        state = (
-            quality[view.first + i] if view.first + i < len(quality) else ChannelState("?", " ", float("nan"))
-        )
-        role = ROLES.get(state.glyph, "text")
+        state = state_of(quality, channels[i] if i < len(channels) else len(quality))
         trace = "dim" if state.glyph in "▁▲·" else "trace"
         value = f"{figure(state.rms)} {unit}"
-        lines.append(
-            (
-                (pad(clean(state.label), margin - 3) + " ", "text"),
-                (clean(state.glyph)[:1] + " ", role),
-                (drawn[2 * i], trace),
-                (" " * max(0, VALUE - cell_len(value)) + value, "dim"),
+        for row, text in enumerate(drawn[tall * i : tall * (i + 1)]):
+            if row != named:
+                lines.append(((" " * before, "dim"), (text, trace)))
+                continue
+            lines.append(
+                (
+                    (pad(clean(state.label), before - 3) + " ", "text"),
+                    (clean(state.glyph)[:1] + " ", ROLES.get(state.glyph, "text")),
+                    (text, trace),
+                    (" " * max(0, VALUE - cell_len(value)) + value, "dim"),
+                )
             )
-        )
-        lines.append(((" " * margin, "dim"), (drawn[2 * i + 1], trace)))
     return lines
 
 
-def _axis(view: View, columns: int, margin: int) -> Line:
-    """Seconds of the sweep from its left edge, and where "now" is."""
-    width = max(1, columns - margin - VALUE)
+def axis(view: View, columns: int, before: int) -> Line:
+    """Seconds of the sweep from its left edge, its marks, and where "now" is."""
+    width = max(1, columns - before - VALUE)
     cells = [" "] * width
     halves = 4 if view.seconds <= 2 else 5
     for i in range(halves + 1):
         seconds = view.seconds * i / halves
         label = f"{seconds:g}" + (" s" if i == halves else "")
-        place = min(round(width * i / halves), width - len(label))
-        cells[place : place + len(label)] = label
+        at = min(round(width * i / halves), width - len(label))
+        cells[at : at + len(label)] = label
+    for place, text in view.marks:
+        label = f"● {clean(text)[:12]}"
+        at = min(width - 1, int(place * width))
+        label = label if at + cell_len(label) <= width and cell_len(label) == len(label) else "●"
+        cells[at : at + len(label)] = label
     mark = f"{view.mark}↑"
     at = min(width - 1, int(view.cursor * width))
     start = at + 1 - len(mark)
     if start < 0:
         mark, start = f"↑{view.mark}", at
     left, right = "".join(cells[:start]), "".join(cells[start + len(mark) :])
-    return ((" " * margin + left, "dim"), (mark, "accent"), (right, "dim"))
+    return ((" " * before + left, "dim"), (mark, "accent"), (right, "dim"))

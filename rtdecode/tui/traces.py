@@ -113,14 +113,20 @@ class Sweep:
             return int(ages[np.argmin(np.abs(ages - expected))])
         return expected or len(signal)
 
-    def picture(self, seconds: float, channels: slice) -> tuple[np.ndarray, float]:
+    def newest(self, seconds: float) -> np.ndarray:
+        """(T, C) of the last `seconds`, oldest first; fewer rows where less is known."""
+        rows = min(self.count, len(self.data), max(0, round(seconds * self.sfreq)))
+        return self.data[np.arange(self.count - rows, self.count) % max(1, len(self.data))]
+
+    def picture(self, seconds: float, channels: slice | list[int]) -> tuple[np.ndarray, float]:
         """(C, T) of the last `seconds` as the sweep lays them out, and the cursor's place in 0..1."""
         size = max(1, round(seconds * self.sfreq))
         place = self.count % size
         back = np.arange(self.count - size, self.count)
-        x = np.full((size, self.data[:, channels].shape[1]), np.nan, np.float32)
+        data = self.data[:, channels]
+        x = np.full((size, data.shape[1]), np.nan, np.float32)
         known = back >= max(0, self.count - len(self.data))
-        x[back[known] % size] = self.data[back[known] % max(1, len(self.data)), channels]
+        x[back[known] % size] = data[back[known] % max(1, len(self.data))]
         gap = (place + np.arange(max(1, round(GAP * size)))) % size
         if self.count >= size:
             x[gap] = np.nan

@@ -7,7 +7,7 @@ import pytest
 from rich.cells import cell_len
 
 from rtdecode.snapshot import BundleCard, ChannelState, Event, Quantiles, Snapshot, State, TextLine
-from rtdecode.tui import events, header, health, help, retrieved, signals, text
+from rtdecode.tui import events, header, health, retrieved, signals, text
 from rtdecode.tui.lines import plain
 from rtdecode.tui.picture import Session
 
@@ -305,9 +305,3 @@ def test_tesla_is_readable():
     lines = said(signals.render(snapshot, 60, 8, replace(view(snapshot), limit=4e-13), quality))
     assert "1.2e-13 T" in lines
     assert "±4e-13 T" in lines
-
-
-def test_help_lists_every_key():
-    lines = said(help.render(76, 20))
-    for words in ("space", "Draw the signals larger", "Next page of channels", "Stop the decoder", "chance"):
-        assert words in lines
