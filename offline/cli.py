@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 from offline.commands import data, judging, training
 from offline.commands.common import STUDIES
+from offline.commands.examples import EXAMPLES
 from rtdecode import __version__
 from rtdecode.errors import ConfigError, MissingExtra, closest
-from rtdecode.options import Parser, answer
+from rtdecode.options import Parser, add_completion, answer, with_examples
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,7 +33,16 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for group in (data, training, judging):
         group.add(commands)
+    add_completion(commands, _completion)
+    with_examples(commands, EXAMPLES)
     return parser
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from rtdecode.commands.completion import script
+
+    print(script(build_parser(), options.shell, {"--study": STUDIES, "--model": ("encoder", "ridge")}))
+    return 0
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -6,10 +6,12 @@ stdout belongs to results, stderr to people. Exit codes: 0 done, 1 our fault, 2 
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from rtdecode.errors import RtdecodeError, closest
+
+SHELLS = ("bash", "zsh", "fish")
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,6 +50,25 @@ def positive(text: str) -> float:
     if not value > 0:
         raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
     return value
+
+
+def with_examples(
+    commands: "argparse._SubParsersAction[Parser]", examples: Mapping[str, tuple[str, ...]]
+) -> None:
+    """End the --help of each command with its examples, one a line, as they are typed."""
+    for name, parser in commands.choices.items():
+        if lines := examples.get(name):
+            parser.formatter_class = argparse.RawDescriptionHelpFormatter
+            parser.epilog = "\n".join(("examples:", *(f"  {line}" for line in lines)))
+
+
+def add_completion(
+    commands: "argparse._SubParsersAction[Parser]", run: Callable[[argparse.Namespace], int]
+) -> None:
+    """`completion bash|zsh|fish`, the same for both command lines."""
+    parser = commands.add_parser("completion", help="a script that lets Tab complete commands and options")
+    parser.add_argument("shell", choices=SHELLS, help=f"one of: {', '.join(SHELLS)}")
+    parser.set_defaults(run=run)
 
 
 def answer(run: Callable[[], int]) -> int:

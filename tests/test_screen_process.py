@@ -120,6 +120,8 @@ def test_a_frozen_and_resized_screen_holds_nobody_up(bundle: Path, tmp_path: Pat
         # a second pair of terminal threads would outlive the screen now and then
         assert psutil.Process(terminal.process.pid).num_threads() == threads
         os.write(terminal.master, b"q")
+        terminal.read_until("Stop recording and leave?")
+        os.write(terminal.master, b"y")
         assert terminal.drain_until_end() == 0
     decisions = list(SessionLog(log).lines("decision"))
     assert [line["index"] for line in decisions] == list(range(len(decisions)))

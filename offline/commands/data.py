@@ -43,8 +43,6 @@ def add(commands: Any) -> None:
     cut = commands.add_parser(
         "cut",
         help="a piece of a recording, or trials of a prepared study, as an XDF file to replay",
-        epilog="examples: offline cut EEG.xdf --seconds 90 --out demo.xdf; "
-        "offline cut prepared/t12 --split test --day t12.2022.08.25 --out trials.xdf",
     )
     cut.add_argument("recording", type=Path, help="a recording, or the directory of prepared trials")
     cut.add_argument("--seconds", type=positive, help="of a recording: how much from its start")
@@ -58,7 +56,6 @@ def add(commands: Any) -> None:
     fetch = commands.add_parser(
         "fetch",
         help="download a public study; run again, it goes on where it stopped",
-        epilog="example: offline fetch gwilliams2022 --data studies/gwilliams2022 --only '*sub-01*'",
     )
     public = [name for name in STUDIES if name not in ("simulated", "cocktail", "local")]
     fetch.add_argument("fetched", metavar="STUDY", choices=public, help=f"one of: {', '.join(public)}")
@@ -70,8 +67,6 @@ def add(commands: Any) -> None:
     prepare = commands.add_parser(
         "prepare",
         help="recordings and sounds become memory-mapped arrays; what is unchanged is not made again",
-        epilog="example: offline prepare --study brennan2019 --data studies/alice --out prepared/alice "
-        "--config reference",
     )
     study_options(prepare)
     prepare.add_argument("--out", type=Path, required=True, help="directory of the prepared study")

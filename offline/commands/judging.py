@@ -14,9 +14,6 @@ def add(commands: Any) -> None:
     evaluate = commands.add_parser(
         "evaluate",
         help="score a bundle, or a run of the recipes of windows or of text, beside chance and controls",
-        epilog="examples: offline evaluate --bundle BUNDLE --data STUDY; "
-        "offline evaluate --run RUN --data PREPARED --report RUN/report.html; "
-        "offline evaluate --run RUN --data PREPARED --lexicon WORDS.txt --lm WORDS.arpa --tune (of text)",
     )
     study_options(evaluate, "directory of the study; of the prepared study for a run of windows")
     what = evaluate.add_mutually_exclusive_group(required=True)
@@ -50,7 +47,6 @@ def add(commands: Any) -> None:
     report = commands.add_parser(
         "report",
         help="one page of scores and learning curves, beside the published figures",
-        epilog="example: offline report --out report.html --scores a.npz --runs runs.csv",
     )
     report.add_argument("--out", type=Path, required=True, help="the page; its CSV comes beside")
     report.add_argument("--scores", type=Path, action="append", default=[], help="of `evaluate --scores`")
@@ -61,7 +57,6 @@ def add(commands: Any) -> None:
     calibrate = commands.add_parser(
         "calibrate",
         help="add a new listener to a trained run, from minutes of known stimulus",
-        epilog="example: offline calibrate --run RUN --data STUDY --subject sub-09 --minutes 5 --out RUN9",
     )
     calibrate.add_argument("--run", dest="source", type=Path, required=True, help="what was trained")
     calibrate.add_argument("--data", type=Path, required=True, help="study, or prepared study, of the sounds")

@@ -15,10 +15,6 @@ def add(commands: Any) -> None:
     train = commands.add_parser(
         "train",
         help="train on a study",
-        epilog="examples: offline train --data STUDY --config demo --out RUN (streams live); "
-        "offline train --data PREPARED --config reference --out RUN (the published contrastive recipe); "
-        "offline train --data PREPARED --config text-transformer --out RUN (brain to text); "
-        "torchrun --nproc-per-node 2 -m offline train ... (several GPUs)",
     )
     study_options(train, "directory of the study; of the prepared study for recipes of windows")
     train.add_argument("--model", default="encoder", help="encoder (default) or ridge")
@@ -49,7 +45,6 @@ def add(commands: Any) -> None:
     sweep = commands.add_parser(
         "sweep",
         help="train many variants of one configuration, here or on SLURM",
-        epilog="example: offline sweep learning-rates.toml --dry-run",
     )
     sweep.add_argument("file", type=Path, help="TOML: base configuration, grid or list of changes")
     sweep.add_argument("--dry-run", action="store_true", help="print the command lines, start nothing")
@@ -222,7 +217,11 @@ def run_export(options: argparse.Namespace) -> int:
 
     for engine in options.engine:
         require_known(engine)
-    recipe = read_run(options.source).get("recipe") if (options.source / RUN).is_file() else None
+    if not (options.source / RUN).is_file():
+        raise ConfigError(
+            f"{options.source} is no run: it has no {RUN}", hint="--run is the --out of `offline train`"
+        )
+    recipe = read_run(options.source).get("recipe")
     if recipe == "text":
         bundle = _export_text(options)
     elif recipe == "windows":

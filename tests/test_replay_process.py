@@ -1,0 +1,114 @@
+"""A recording decoded as if it were live: real processes, a real terminal, the shipped demo.
+
+Why it matters: what a replay shows is believed of the live decoder. So it must decide what an offline
+evaluation of the same samples decides, at any speed, and nothing across a jump.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from rtdecode.bundle import load_bundle
+from rtdecode.cli import main
+from rtdecode.engine import Engine
+from rtdecode.engines import open_session
+from rtdecode.recordings import Recording, decode, read
+from rtdecode.types import Decision
+from tests.processes import ROOT, left_after, running
+from tests.test_live_equals_offline import assert_same
+from tests.test_screen_process import Terminal
+
+pytestmark = pytest.mark.live
+FILE, BUNDLE = ROOT / "recordings" / "demo.xdf", ROOT / "recordings" / "demo"
+ARGUMENTS = ["replay", str(FILE), "--bundle", str(BUNDLE)]
+
+
+def offline(at_s: float) -> list[Decision]:
+    """Decisions of the demo from this second on, without a stream."""
+    whole, bundle = read(FILE), load_bundle(BUNDLE)
+    rest = Recording(
+        whole.data[round(at_s * whole.sfreq) :],
+        whole.sfreq,
+        whole.labels,
+        whole.units,
+        whole.stype,
+        whole.name,
+    )
+    return decode(Engine(bundle, bundle.spec.stream.bind(rest.info), open_session(bundle)), rest)
+
+
+@contextmanager
+def screen(folder: Path, *options: str) -> Iterator[Terminal]:
+    terminal = Terminal([*ARGUMENTS, *options], folder)
+    try:
+        yield terminal
+    finally:
+        if terminal.process.poll() is None:
+            terminal.process.kill()
+        terminal.process.wait()
+        os.close(terminal.master)
+
+
+def children(terminal: Terminal) -> list[psutil.Process]:
+    found = psutil.Process(terminal.process.pid).children(recursive=True)
+    assert any("--control" in child.cmdline() for child in found)
+    return found
+
+
+def test_headless_it_decides_as_offline_and_ends_with_the_file(tmp_path: Path) -> None:
+    options = ["--headless", "--speed", "max", "--at", "78"]
+    with running(["-m", "rtdecode", *ARGUMENTS, *options], tmp_path) as replay:
+        assert replay.end(60) == 0, replay.err
+    assert_same(replay.decisions(), offline(78.0))
+    assert replay.said("since 78.0 s: top-1")
+    assert replay.said("chance")
+
+
+def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "broken.xdf"
+    broken.write_bytes(b"XDF:nonsense")
+    for options, words in (
+        (["replay", str(tmp_path / "none.xdf"), "--bundle", str(BUNDLE)], "there is no recording"),
+        (["replay", str(broken), "--bundle", str(BUNDLE)], "broken.xdf"),
+        ([*ARGUMENTS, "--at", "91"], "the recording lasts 90.0 s"),
+        (["replay", str(FILE), "--headless"], "--bundle"),
+    ):
+        assert main(options) == 2
+        said = capsys.readouterr().err
+        assert words in said and said.count("\n") == 1
+
+
+def test_seek_speed_pause_and_end_on_a_terminal(tmp_path: Path) -> None:
+    with screen(tmp_path, "--at", "30", "--speed", "4") as terminal:
+        terminal.read_until("REPLAY ×4")
+        terminal.read_until("since 00:30")
+        started = children(terminal)
+        os.write(terminal.master, b"p")
+        terminal.read_until("REPLAY PAUSED ×4")
+        os.write(terminal.master, b"p>")
+        terminal.read_until("REPLAY ×8")
+        os.write(terminal.master, b"g")
+        terminal.read_until("Enter · Esc")
+        os.write(terminal.master, b"70\r")
+        terminal.read_until("run 2 begins")
+        terminal.read_until("since 01:10")  # scores of what was heard after the jump only
+        terminal.read_until("REPLAY ENDED")
+        os.write(terminal.master, b"\x1b[D")  # left: a second back, after the end
+        terminal.read_until("run 3 begins")
+        os.write(terminal.master, b"q")
+        assert terminal.drain_until_end() == 0
+        assert left_after(started, 2.0) == []
+    assert "Traceback" not in terminal.seen
+
+
+def test_a_killed_screen_leaves_nobody_behind(tmp_path: Path) -> None:
+    with screen(tmp_path) as terminal:
+        terminal.read_until("REPLAY")
+        started = children(terminal)
+        terminal.process.send_signal(signal.SIGKILL)
+        assert left_after(started, 3.0) == []
