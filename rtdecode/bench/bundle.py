@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rtdecode.bench.onnx_bytes import Node, model_bytes
 from rtdecode.bundle import Bundle, BundleSpec, ModelSpec, Training, load_bundle, seal, write_bank
 from rtdecode.contract import Contract
+from rtdecode.onnx_bytes import Node, Port, model_bytes
 from rtdecode.preprocess import PreprocessSpec
 from rtdecode.retrieve import Bank, Candidate, RetrievalSpec
 
@@ -76,7 +76,8 @@ def _network(rng: np.random.Generator, channels: int, size: int, hop: int) -> by
         Node("Transpose", ("e",), "frames", {"perm": (0, 2, 1)}),
         Node("MatMul", ("frames", "head"), "estimate"),
     ]
-    return model_bytes(nodes, weights, {"x": (1, size, channels)}, {"estimate": (1, size // hop, _FEATURES)})
+    estimate = Port((1, size // hop, _FEATURES))
+    return model_bytes(nodes, weights, {"x": Port((1, size, channels))}, {"estimate": estimate}, "bench")
 
 
 def _bank(rng: np.random.Generator, frames: int) -> Bank:

@@ -1,15 +1,16 @@
 """Just enough of the ONNX format to write a small network without the onnx package.
 
-The live install carries ONNX Runtime, not onnx; the bench needs a network of its own all the same. Field
-numbers are those of onnx.proto (IR version 9, opset 17). Writes, never reads.
+The live decoder carries ONNX Runtime, not onnx; the 8-bit retrieval and the bench need networks of their own
+all the same. Field numbers are those of onnx.proto (IR version 9, opset 17). Writes, never reads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-_IR_VERSION, _OPSET, _FLOAT, _INTS = 9, 17, 1, 7
+_IR_VERSION, _OPSET, _INTS = 9, 17, 7
+_TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6}
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,27 @@ class Node:
     ints: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Port:
+    """An input or output of the whole network."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+
 def model_bytes(
     nodes: Sequence[Node],
-    weights: dict[str, np.ndarray],
-    inputs: dict[str, tuple[int, ...]],
-    outputs: dict[str, tuple[int, ...]],
+    weights: Mapping[str, np.ndarray],
+    inputs: Mapping[str, Port],
+    outputs: Mapping[str, Port],
+    name: str,
 ) -> bytes:
-    """A serialized ModelProto; weights, inputs and outputs are float32."""
+    """A serialized ModelProto called `name`, of at most 2 GB."""
     graph = b"".join(_message(1, _node(node)) for node in nodes)
-    graph += _text(2, "bench")
-    graph += b"".join(_message(5, _tensor(name, value)) for name, value in weights.items())
-    graph += b"".join(_message(11, _port(name, shape)) for name, shape in inputs.items())
-    graph += b"".join(_message(12, _port(name, shape)) for name, shape in outputs.items())
+    graph += _text(2, name)
+    graph += b"".join(_message(5, _tensor(weight, value)) for weight, value in weights.items())
+    graph += b"".join(_message(11, _port(at, port)) for at, port in inputs.items())
+    graph += b"".join(_message(12, _port(at, port)) for at, port in outputs.items())
     return _number(1, _IR_VERSION) + _message(7, graph) + _message(8, _text(1, "") + _number(2, _OPSET))
 
 
@@ -68,11 +78,11 @@ def _node(node: Node) -> bytes:
 
 def _tensor(name: str, value: np.ndarray) -> bytes:
     dims = b"".join(_number(1, d) for d in value.shape)
-    raw = np.ascontiguousarray(value, "<f4").tobytes()
-    return dims + _number(2, _FLOAT) + _text(8, name) + _message(9, raw)
+    little = np.ascontiguousarray(value).astype(value.dtype.newbyteorder("<"), copy=False)
+    return dims + _number(2, _TYPES[value.dtype.name]) + _text(8, name) + _message(9, little.tobytes())
 
 
-def _port(name: str, shape: tuple[int, ...]) -> bytes:
-    dims = b"".join(_message(1, _number(1, d)) for d in shape)
-    tensor = _number(1, _FLOAT) + _message(2, dims)
+def _port(name: str, port: Port) -> bytes:
+    dims = b"".join(_message(1, _number(1, d)) for d in port.shape)
+    tensor = _number(1, _TYPES[port.dtype]) + _message(2, dims)
     return _text(1, name) + _message(2, _message(1, tensor))
