@@ -85,8 +85,7 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, capsys: pytest.Ca
 
 def test_seek_speed_pause_and_end_on_a_terminal(tmp_path: Path) -> None:
     with screen(tmp_path, "--at", "30", "--speed", "4") as terminal:
-        terminal.read_until("REPLAY ×4")
-        terminal.read_until("since 00:30")
+        terminal.read_until("REPLAY ×4", "since 00:30")
         started = children(terminal)
         os.write(terminal.master, b"p")
         terminal.read_until("REPLAY PAUSED ×4")
@@ -95,9 +94,8 @@ def test_seek_speed_pause_and_end_on_a_terminal(tmp_path: Path) -> None:
         os.write(terminal.master, b"g")
         terminal.read_until("Enter · Esc")
         os.write(terminal.master, b"70\r")
-        terminal.read_until("run 2 begins")
-        terminal.read_until("since 01:10")  # scores of what was heard after the jump only
-        terminal.read_until("REPLAY ENDED")
+        # scores of what was heard after the jump only
+        terminal.read_until("run 2 begins", "since 01:10", "REPLAY ENDED")
         os.write(terminal.master, b"\x1b[D")  # left: a second back, after the end
         terminal.read_until("run 3 begins")
         os.write(terminal.master, b"q")

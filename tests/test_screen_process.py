@@ -49,12 +49,13 @@ class Terminal:
         os.close(slave)
         self.seen = ""
 
-    def read_until(self, words: str) -> None:
-        """Read what is drawn until `words` were drawn; AssertionError after the deadline."""
+    def read_until(self, *words: str) -> None:
+        """Read what is drawn from now on until all of `words` were, in any order; AssertionError after the
+        deadline. What may come in one piece is waited for in one call: it is not drawn again."""
         start, deadline = len(self.seen), time.monotonic() + DEADLINE_S
-        while words not in self.seen[start:]:
+        while missing := [each for each in words if each not in self.seen[start:]]:
             ready, _, _ = select.select([self.master], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready, f"{words!r} was not drawn; last: {self.seen[-300:]!r}"
+            assert ready, f"{missing} not drawn; last: {self.seen[-300:]!r}"
             self.seen += os.read(self.master, 65536).decode(errors="replace")
 
     def drain_until_end(self) -> int:

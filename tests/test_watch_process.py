@@ -98,9 +98,9 @@ def test_a_screen_says_where_to_watch_it(bundle: Path, tmp_path: Path) -> None:
     name = unique_name()
     arguments = ("--bundle", str(bundle), "--stream", name, "--watch", "127.0.0.1:0")
     with outlet(tmp_path, name, loop=True), screen(tmp_path, *arguments) as terminal:
+        # the address stands on the screen as well, not only under it
         terminal.read_until("\x1b[?1049h")
-        terminal.read_until("rtdecode watch 127")  # on the screen as well, not only under it
-        terminal.read_until("LIVE")
+        terminal.read_until("rtdecode watch 127", "LIVE")
         where = re.search(r"rtdecode watch (\S+)", terminal.seen)
         assert where
         with watching(tmp_path, where[1]) as other:

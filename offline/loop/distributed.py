@@ -6,8 +6,10 @@ process and several compute the same. Environment of `torchrun`; gloo on CPUs, n
 models.
 """
 
+import atexit
 import hashlib
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +23,10 @@ from torch import Tensor, nn
 from rtdecode.errors import ConfigError, TrainingError
 
 _LOST = ("gloo", "nccl", "connection closed", "connection reset", "timed out", "broken pipe")
+
+
+class WorkerLost(TrainingError):
+    """Another process of this run is gone, or does not answer."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ def joined(
     """A block in which the processes of `world` can talk; they meet at `init` (torch's init_method).
 
     TrainingError when not all have come within join_s. Later, a process that is gone stops all others
-    with TrainingError, at once or, where it only hangs, within timeout_s.
+    with WorkerLost, at once or, where it only hangs, within timeout_s.
     """
     if world.size == 1:
         yield world
@@ -103,12 +109,22 @@ def joined(
     try:
         with lost_workers(world):
             yield world
+    except WorkerLost:
+        # With a peer gone neither backend comes down safely: nccl waits for it once more, gloo's threads may
+        # abort the process. It has nothing left to do but to say so; its end then skips theirs.
+        atexit.register(_leave)
+        raise
     except BaseException:
-        # With a peer gone, nccl would wait for it once more; the process ends anyway.
         if not gpu:
             dist.destroy_process_group()
         raise
     dist.destroy_process_group()
+
+
+def _leave() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(2)
 
 
 def _meet(world: World, join_s: float, init: str) -> dist.Store:
@@ -138,7 +154,7 @@ def lost_workers(world: World) -> Iterator[None]:
             isinstance(problem, dist.DistError) or any(word in said for word in _LOST)
         ):
             raise
-        raise TrainingError(
+        raise WorkerLost(
             f"another process of this run was lost: process {world.rank} of {world.size} cannot go on",
             hint="the first message of the others says why; resume from the last checkpoint",
         ) from problem

@@ -94,8 +94,11 @@ class Terminal:
             missing.difference_update([words for words in missing if words in text])
             return not missing or not self.alive
 
-        self._resize(*LARGE)
-        until(shown, SOON_S / 4)
+        for more in range(4):  # once would do, were every signal sure to be followed
+            self._resize(LARGE[0] + more, LARGE[1])
+            until(shown, SOON_S / 8)
+            if not missing:
+                break
         return sorted(missing)
 
     def leave(self) -> int:

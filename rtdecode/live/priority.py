@@ -16,9 +16,7 @@ TURN_NS = 100_000  # the shortest that Linux takes
 PRIORITY = 10  # of 1..99: above all that is ordinary, below the kernel's own threads
 _SET_ATTR = {"x86_64": 314, "aarch64": 274}  # number of the call sched_setattr, which libc does not export
 _LOCK_ALL = 1 | 2 | 4  # MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT: pages stay once they were touched
-_LIMITS = (
-    "e.g. `@lab - rtprio 20` and `@lab - memlock unlimited` in /etc/security/limits.conf, then log in again"
-)
+_LIMITS = "put `@lab - rtprio 20`, `@lab - memlock unlimited` into /etc/security/limits.conf and log in again"
 
 
 class _Attributes(ctypes.Structure):
@@ -37,9 +35,16 @@ class _Attributes(ctypes.Structure):
 
 
 def short_turns() -> bool:
-    """Ask for turns of TURN_NS for this thread and those it starts. Whether the system took it."""
+    """Ask for turns of TURN_NS for this thread and those it starts. Whether the system took it.
+
+    What was started by a process that gives way (SCHED_BATCH, as Supervisor's does) does so no longer.
+    """
     call = _SET_ATTR.get(platform.machine())
-    if sys.platform != "linux" or call is None or os.sched_getscheduler(0) != os.SCHED_OTHER:
+    if (
+        sys.platform != "linux"
+        or call is None
+        or os.sched_getscheduler(0) not in (os.SCHED_OTHER, os.SCHED_BATCH)
+    ):
         return False
     nice = os.getpriority(os.PRIO_PROCESS, 0)
     wanted = _Attributes(ctypes.sizeof(_Attributes), 0, 0, nice, 0, TURN_NS, 0, 0)

@@ -38,7 +38,16 @@ def test_short_turns_are_taken_and_nothing_else_changes() -> None:
     if before[2] == "0":
         pytest.skip("this kernel knows no turns of one's own (Linux 6.12 and later do)")
     assert int(after[2]) == 100_000 < int(before[2])
-    assert after[:2] == before[:2] and after[3:] == before[3:]
+    assert after[1] == before[1] and after[3:] == before[3:]
+
+
+def test_a_core_of_a_process_that_gives_way_does_not() -> None:
+    done = said_by(
+        READ_BACK.format(
+            "os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0)); priority.short_turns()"
+        )
+    )
+    assert int(done.stdout.split()[0]) == os.SCHED_OTHER
 
 
 def test_realtime_is_what_the_kernel_then_says() -> None:
@@ -60,7 +69,7 @@ os.setuid(65534)
 try:
     priority.realtime()
 except ConfigError as problem:
-    print(problem, "|", problem.hint, "|", os.sched_getscheduler(0) == os.SCHED_OTHER)
+    print(problem, "|", problem.hint, "|", os.sched_getscheduler(0) != os.SCHED_FIFO)
 """
     said, hint, ordinary = said_by(script).stdout.strip().split(" | ")
     assert "refuses real-time priority 10" in said and "its limit is 0" in said

@@ -144,7 +144,7 @@ def test_a_process_that_is_killed_or_hangs_stops_the_other_with_one_sentence(tmp
         ended = [ends(first), ends(third)]
         assert killed.wait(DEADLINE_S) == -9
     for code, said in ended:
-        assert code == 2
+        assert code == 2, said
         assert len(said) == 1 and "another process of this run was lost: process 0 of 2" in said[0]
     assert torch.load(tmp_path / "lose" / "run" / "state.pt", weights_only=True)["step"] == 3
 
