@@ -40,15 +40,19 @@ def expect(graph: Graph, shapes: Shapes, what: str) -> None:
 
 
 class GraphSession(Base):
-    """A stream's steps ("x", "state_i" -> heads, "next_i") or whole windows ("x" -> heads)."""
+    """A stream's steps ("x", "state_i" -> heads, "next_i") or whole windows ("x" -> heads).
 
-    def __init__(self, graph: Graph, info: EngineInfo, size: int, channels: int):
+    what  the graph, for sentences about it
+    """
+
+    def __init__(self, graph: Graph, info: EngineInfo, size: int, channels: int, what: str = ""):
         super().__init__(info, size, channels)
-        expect(graph, {"x": (1, size, channels)}, f"the graph of engine {info.name}")
+        what = what or f"the graph of engine {info.name}"
+        expect(graph, {"x": (1, size, channels)}, what)
         self._graph = graph
         states = {name: shape for name, shape in graph.inputs.items() if name != "x"}
         if states and info.mode != "stream":
-            raise BundleError(f"a window's graph carries states: {', '.join(states)}")
+            raise BundleError(f"{what} carries states {', '.join(states)}, bundle.json says it has none")
         self._zero = {name: np.zeros(shape, np.float32) for name, shape in states.items()}
         self.reset()
 
