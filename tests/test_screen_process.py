@@ -37,6 +37,8 @@ class Terminal:
         config = folder / "lsl_api.cfg"
         config.write_text(LSL_CONFIG)
         env = {**os.environ, "LSLAPICFG": str(config), "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
+        for name in ("COLUMNS", "LINES"):  # of whoever runs the tests: they would overrule the terminal's own
+            env.pop(name, None)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "rtdecode", *arguments],
             stdin=slave,

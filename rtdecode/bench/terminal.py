@@ -42,7 +42,8 @@ class Terminal:
         self._process: Any = None
         self._resize(*SIZE)
         env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        env.pop("NO_COLOR", None)
+        for name in ("NO_COLOR", "COLUMNS", "LINES"):  # the terminal has a size of its own
+            env.pop(name, None)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "rtdecode", *arguments],
             stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=env,
@@ -94,11 +95,8 @@ class Terminal:
             missing.difference_update([words for words in missing if words in text])
             return not missing or not self.alive
 
-        for more in range(4):  # once would do, were every signal sure to be followed
-            self._resize(LARGE[0] + more, LARGE[1])
-            until(shown, SOON_S / 8)
-            if not missing:
-                break
+        self._resize(*LARGE)
+        until(shown, SOON_S / 4)
         return sorted(missing)
 
     def leave(self) -> int:
