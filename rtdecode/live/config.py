@@ -17,7 +17,8 @@ class CoreConfig:
     bad            what becomes of flat, railed and noisy channels: "keep" and say so, or "mask"
     policy         when behind: "latest" ranks only the newest hop, "every" ranks all, however late
     markers        name of a marker stream to show and log; empty: none
-    realtime       whether the core asks for real-time priority and locked memory (priority.py)
+    realtime       whether the core asks for real-time priority and locked memory (priority.py), and rehearses
+                   every hop while its last samples come: 0.25 ms less, for 3 to 4 % of a core at 20 ms hops
     batch          the shared batch that runs the network (live/batch.py); empty: the core does
     precision      of the network; less than fp32 must have been found to agree (engines/precision.py)
     rescore        a causal language model (folder or cached id) asked about sentences that ended; "": none

@@ -83,7 +83,7 @@ class Core:
         self._watch = Watch(spec.hop_s, now)
         self._pressure = Pressure(spec.hop_s, config.policy)
         self._marks = Marks(config.markers) if config.markers else None
-        self._bad = config.bad
+        self._bad, self._eager = config.bad, config.realtime
         self._story = Story()
         self._health = HealthMeter(1e3 * spec.hop_s, self._sfreq)
         self._checks = Checks(self._health, self._sfreq, self.say)
@@ -157,9 +157,9 @@ class Core:
                 self._use(opened)
 
     def _rehearse(self, decoding: Decoding) -> None:
-        """Once per hop, while its last samples are on the way, if that takes less time than they do."""
+        """With --realtime, once per hop while its last samples come, if that takes less time than they do."""
         last = self._story.decision
-        if self._decided or last is None or decoding.samples_to_next_hop() > self._tail:
+        if not self._eager or self._decided or last is None or decoding.samples_to_next_hop() > self._tail:
             return
         cost_ms = last.stage_ms["infer"] + last.stage_ms["heads"]
         if cost_ms < REHEARSAL_SHARE * 1e3 * TAIL_S and decoding.rehearse():
