@@ -54,7 +54,7 @@ $(PYCTC)/done: Makefile
 		echo "pyctcdecode cannot be installed here: its tests are skipped" >&2; : >$@; \
 	fi
 
-# Engines built by TensorRT-RTX without a GPU, in a Python of their own; `make test` leaves these tests out.
+# Engines built by TensorRT-RTX without a GPU, in a Python of their own; `make test` builds them where that is there.
 tensorrt: $(DEV)/done
 	.ci/tensorrt-env .venv-trt
 	RTDECODE_TRT=.venv-trt/bin/python $(DEV)/bin/pytest tests/tensorrt $(ARGS)

@@ -1,6 +1,6 @@
 """A listener for tests, in a process of its own: pulls samples from a stream and saves them.
 
-python -m tests.pull NAME SAMPLES FILE.npz
+python -m tests.pull NAME SAMPLES FILE.npz [markers: wait for NAME-markers too]
 """
 
 import sys
@@ -12,9 +12,11 @@ import pylsl
 from rtdecode.sources.lsl import Lost, LslSource, Wanted, quiet, resolve, select
 
 
-def main(name: str, samples: str, file: str) -> None:
+def main(name: str, samples: str, file: str, markers: str = "") -> None:
     quiet()
-    found = resolve(1.0)
+    until, found = time.monotonic() + 20, resolve(1.0)
+    while markers and not any(f.info.name == f"{name}-markers" for f in found) and time.monotonic() < until:
+        found = resolve(1.0)
     # markers first: the outlet begins when somebody listens to the samples
     marked = None
     if any(f.info.name == f"{name}-markers" for f in found):

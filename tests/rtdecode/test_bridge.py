@@ -32,10 +32,10 @@ def bridge(folder: Path, name: str, port: int, unit: str = "uV", **options: Any)
 
 
 @contextmanager
-def pulling(folder: Path, between: Running, name: str, samples: int) -> Iterator[Running]:
+def pulling(folder: Path, between: Running, name: str, samples: int, *options: str) -> Iterator[Running]:
     """tests.pull on the bridge's stream, once that is there; it saves got.npz."""
     between.wait_for(lambda c: c.said(f"is the stream {name!r}"))
-    with running(["-m", "tests.pull", name, str(samples), "got.npz"], folder) as child:
+    with running(["-m", "tests.pull", name, str(samples), "got.npz", *options], folder) as child:
         yield child
 
 

@@ -144,7 +144,7 @@ def test_events_are_a_marker_stream_of_the_bridge(buffer: FakeBuffer, tmp_path: 
     name = unique_name()
     with (
         bridge(tmp_path, name, buffer.port) as between,
-        pulling(tmp_path, between, name, 500) as pull,
+        pulling(tmp_path, between, name, 500, "markers") as pull,
     ):
         between.wait_for(lambda c: c.said("somebody listens"))
         for k in range(60):
