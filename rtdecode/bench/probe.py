@@ -12,7 +12,8 @@ from rtdecode.live.launch import core_main
 from rtdecode.live.lines import LineWriter
 from rtdecode.live.supervisor import Supervisor
 
-COLUMNS = 6  # raw stamp, published (LSL clock), infer ms, run, sample, heads ms
+# raw stamp, published (LSL clock), infer ms, run, sample, heads ms, readable to decided ms
+COLUMNS = 7
 _HEAD = 1
 
 
@@ -69,8 +70,8 @@ class _TimedLines(LineWriter):
         (line, published), self._noted = self._noted, None
         said = json.loads(line)
         stage_ms = said["stage_ms"]
-        row = (said["t"], published, stage_ms["infer"], said["run"], said["sample"], stage_ms["heads"])
-        self.watch.note(*row)
+        times = (stage_ms["infer"], said["run"], said["sample"], stage_ms["heads"], stage_ms["total"])
+        self.watch.note(said["t"], published, *times)
 
 
 def _probed_main(

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from rtdecode.errors import MissingExtra, RtdecodeError
+from rtdecode.live.priority import give_way
 from rtdecode.remote import address
 from rtdecode.remote.address import WEB_PORT, Address
 
@@ -46,6 +47,8 @@ def run_log(directory: Path) -> int:
 
 
 def _need_terminal() -> None:
+    """Also: whoever decodes on this machine goes before whoever looks."""
+    give_way()
     served = "TEXTUAL_DRIVER" in os.environ  # a browser's tab has no terminal
     if not (served or sys.stdout.isatty()):
         raise RtdecodeError("stdout is not a terminal", hint="--web shows the session in a browser")

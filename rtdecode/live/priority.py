@@ -1,8 +1,10 @@
 """How soon the core gets a processor once its samples are there. Linux only; elsewhere nothing changes.
 
-Two steps. Always: short turns, which let the scheduler of Linux 6.12 and later put the core before whoever is
-in the middle of a longer one; it needs no right and takes no share from others. On request: real-time
-priority and memory that is never swapped out, as BRAND runs its nodes; the system must allow the user both.
+The scheduler of Linux 6.12 and later lets a process that asks for short turns go before one in the middle of
+a longer one; nobody needs a right for that, and nobody's share changes. So the core takes short turns, and
+what only shows or writes takes long ones: amplifier, core and everything else go before it. On request the
+core has real-time priority and memory that is never swapped out, as BRAND runs its nodes; the system must
+allow both.
 """
 
 import ctypes
@@ -12,7 +14,7 @@ import sys
 
 from rtdecode.errors import ConfigError
 
-TURN_NS = 100_000  # the shortest that Linux takes
+SHORT_NS, LONG_NS = 100_000, 100_000_000  # the shortest and the longest that Linux takes
 PRIORITY = 10  # of 1..99: above all that is ordinary, below the kernel's own threads
 _SET_ATTR = {"x86_64": 314, "aarch64": 274}  # number of the call sched_setattr, which libc does not export
 _LOCK_ALL = 1 | 2 | 4  # MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT: pages stay once they were touched
@@ -35,19 +37,28 @@ class _Attributes(ctypes.Structure):
 
 
 def short_turns() -> bool:
-    """Ask for turns of TURN_NS for this thread and those it starts. Whether the system took it.
+    """Go first: short turns for this thread and those it starts. Whether the system took it.
 
-    What was started by a process that gives way (SCHED_BATCH, as Supervisor's does) does so no longer.
+    What was started by a process that gives way does so no longer.
     """
+    return sys.platform == "linux" and _turns(os.SCHED_OTHER, SHORT_NS)
+
+
+def give_way() -> bool:
+    """Go last: long turns, and never interrupting who is at work. Whether the system took it.
+
+    Who reads must not push aside who writes: a wake-up by the pipe cost every decision 0.25 ms where both ran
+    on one core, and a screen that draws cost one in a hundred several.
+    """
+    return sys.platform == "linux" and _turns(os.SCHED_BATCH, LONG_NS)
+
+
+def _turns(policy: int, length_ns: int) -> bool:
     call = _SET_ATTR.get(platform.machine())
-    if (
-        sys.platform != "linux"
-        or call is None
-        or os.sched_getscheduler(0) not in (os.SCHED_OTHER, os.SCHED_BATCH)
-    ):
+    if call is None or os.sched_getscheduler(0) not in (os.SCHED_OTHER, os.SCHED_BATCH):
         return False
     nice = os.getpriority(os.PRIO_PROCESS, 0)
-    wanted = _Attributes(ctypes.sizeof(_Attributes), 0, 0, nice, 0, TURN_NS, 0, 0)
+    wanted = _Attributes(ctypes.sizeof(_Attributes), policy, 0, nice, 0, length_ns, 0, 0)
     return bool(_libc().syscall(call, 0, ctypes.byref(wanted), 0) == 0)
 
 

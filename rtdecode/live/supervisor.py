@@ -29,6 +29,7 @@ from rtdecode.live.control import (
 )
 from rtdecode.live.launch import core_main
 from rtdecode.live.lines import LineReader
+from rtdecode.live.priority import give_way
 from rtdecode.live.rescoring_worker import Worker
 from rtdecode.live.signal_memory import SIGNAL_BYTES, SignalMemory
 from rtdecode.live.slot import Slot, signal_name
@@ -110,11 +111,7 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for end in (sending, control, *ends.get("rescorer", ())):  # it sees the end of what only it holds
             end.close()
-        # Who reads must not push aside who writes: a wake-up by the pipe cost every decision 0.25 ms where
-        # both ran on one core. A process of this class still gets its share, it only never interrupts.
-        if hasattr(os, "SCHED_BATCH"):
-            with contextlib.suppress(OSError):
-                os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        give_way()
         self._reader = LineReader(self._receiving.fileno())
         self._commands = Commands(self._control.fileno())
 

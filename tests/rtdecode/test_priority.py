@@ -50,6 +50,13 @@ def test_a_core_of_a_process_that_gives_way_does_not() -> None:
     assert int(done.stdout.split()[0]) == os.SCHED_OTHER
 
 
+def test_who_only_shows_takes_long_turns_and_interrupts_nobody() -> None:
+    found = said_by(READ_BACK.format("assert priority.give_way()")).stdout.split()
+    assert int(found[0]) == os.SCHED_BATCH
+    if found[2] != "0":
+        assert int(found[2]) == 100_000_000
+
+
 def test_realtime_is_what_the_kernel_then_says() -> None:
     done = said_by(READ_BACK.format("priority.realtime()"))
     if "refuses" in done.stderr:
