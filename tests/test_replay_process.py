@@ -6,8 +6,6 @@ evaluation of the same samples decides, at any speed, and nothing across a jump.
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -42,16 +40,8 @@ def offline(at_s: float) -> list[Decision]:
     return decode(Engine(bundle, bundle.spec.stream.bind(rest.info), open_session(bundle)), rest)
 
 
-@contextmanager
-def screen(folder: Path, *options: str) -> Iterator[Terminal]:
-    terminal = Terminal([*ARGUMENTS, *options], folder)
-    try:
-        yield terminal
-    finally:
-        if terminal.process.poll() is None:
-            terminal.process.kill()
-        terminal.process.wait()
-        os.close(terminal.master)
+def screen(folder: Path, *options: str) -> Terminal:
+    return Terminal([*ARGUMENTS, *options], folder)
 
 
 def children(terminal: Terminal) -> list[psutil.Process]:

@@ -12,8 +12,6 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -51,6 +49,15 @@ class Terminal:
         os.close(slave)
         self.seen = ""
 
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
     def read_until(self, *words: str) -> None:
         """Read what is drawn from now on until all of `words` were, in any order; AssertionError after the
         deadline. What may come in one piece is waited for in one call: it is not drawn again."""
@@ -73,16 +80,8 @@ class Terminal:
         return self.process.wait(DEADLINE_S)
 
 
-@contextmanager
-def screen(folder: Path, *arguments: str) -> Iterator[Terminal]:
-    terminal = Terminal(["live", *arguments], folder)
-    try:
-        yield terminal
-    finally:
-        if terminal.process.poll() is None:
-            terminal.process.kill()
-        terminal.process.wait()
-        os.close(terminal.master)
+def screen(folder: Path, *arguments: str) -> Terminal:
+    return Terminal(["live", *arguments], folder)
 
 
 @pytest.fixture(scope="module")

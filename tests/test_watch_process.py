@@ -40,16 +40,8 @@ def session(folder: Path, bundle: Path) -> Iterator[tuple[Running, str]]:
         yield decoder, found[1]
 
 
-@contextmanager
-def watching(folder: Path, *arguments: str) -> Iterator[Terminal]:
-    terminal = Terminal(["watch", *arguments], folder)
-    try:
-        yield terminal
-    finally:
-        if terminal.process.poll() is None:
-            terminal.process.kill()
-        terminal.process.wait()
-        os.close(terminal.master)
+def watching(folder: Path, *arguments: str) -> Terminal:
+    return Terminal(["watch", *arguments], folder)
 
 
 def test_two_terminals_watch_one_leaves_and_the_session_ends_last(bundle: Path, tmp_path: Path) -> None:

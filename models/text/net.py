@@ -9,6 +9,7 @@ float32 tensor of fixed shape that is zero at reset. Knows no alphabet but its s
 """
 
 import copy
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -27,7 +28,7 @@ def certain_blank(log_probs: Tensor, valid: Tensor) -> Tensor:
     return torch.where(valid[:, :, None], log_probs, blank)
 
 
-class TextNet(nn.Module):
+class TextNet(nn.Module, ABC):
     """Base of the encoders.
 
     stride   bins per frame;  lag  frames by which a stream lies behind the whole sentence
@@ -52,20 +53,21 @@ class TextNet(nn.Module):
     # what a subclass gives
 
     @property
+    @abstractmethod
     def remembered(self) -> int:
         """Frames after which the age of a stream no longer matters."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode(self, patches: Tensor, frames: Tensor) -> Tensor:
         """(B, N, width) with N > 0, frames (B,) -> hidden (B, N, D)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encoder_state(self, batch: int, device: torch.device) -> list[Tensor]:
-        raise NotImplementedError
+        """States of a stream that has not begun."""
 
+    @abstractmethod
     def encode_step(self, patches: Tensor, index: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """patches (B, k, width), index (B, k) their number in the sentence (float; negative: not one yet)."""
-        raise NotImplementedError
 
     # what the outside uses
 

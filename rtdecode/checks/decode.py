@@ -14,35 +14,19 @@ from rtdecode.checks.story import Answer, known_story
 from rtdecode.checks.stretch import Stretch
 from rtdecode.contract import ChannelMap
 from rtdecode.engines import Session, open_session
-from rtdecode.live.clock import Gap
 from rtdecode.live.decoding import Decoding, decision_window_s
+from rtdecode.live.redecode import Collector
 from rtdecode.score import Truth
 from rtdecode.types import Decision, StreamInfo
 
 UNTRAINED = "control.onnx"
 
 
-class _Collects:
-    """Keeps the decisions; whatever else happened shows in the other steps."""
-
-    def __init__(self) -> None:
-        self.decisions: list[Decision] = []
-
-    def decided(self, decision: Decision, began: float) -> None:
-        self.decisions.append(decision)
-
-    def broke(self, gap: Gap, lost: int) -> None: ...
-    def stepped(self, seconds: float) -> None: ...
-    def restarted(self, why: str) -> None: ...
-    def failed(self, why: str) -> None: ...
-    def noted(self, level: str, text: str) -> None: ...
-
-
 def decisions(
     bundle: Bundle, session: Session, channels: ChannelMap, info: StreamInfo, stretch: Stretch
 ) -> list[Decision]:
     """Every decision of a fresh decoder for these samples."""
-    collects = _Collects()
+    collects = Collector()
     decoding = Decoding(bundle, session, channels, info, collects, time.perf_counter, bad="keep")
     decoding.push(stretch.data, stretch.stamps)
     return collects.decisions

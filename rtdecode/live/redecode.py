@@ -25,7 +25,9 @@ from rtdecode.types import Decision
 COMPARED = ("index", "run", "sample", "t", "retrieved", "text", "warnings")
 
 
-class _Collector:
+class Collector:
+    """Keeps the decisions; whatever else happens goes by."""
+
     def __init__(self) -> None:
         self.decisions: list[Decision] = []
 
@@ -65,7 +67,7 @@ def redecode(log: SessionLog, bundle: Bundle, session: Session) -> Iterator[dict
     ContractError when the log's stream does not fit the bundle; RecordingError when no run of it is
     long enough for one decision.
     """
-    config, collector, ranked = log.manifest.config, _Collector(), _Ranked(log)
+    config, collector, ranked = log.manifest.config, Collector(), _Ranked(log)
     runs = log.runs()
     decoding: Decoding | None = None
     current, decided = 0, False
