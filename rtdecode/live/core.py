@@ -341,13 +341,14 @@ class Core:
         self._desk.poll()
         if self._rescoring:
             self._rescoring.poll()
-        self._picture_at = now + PICTURE_S
         if now >= self._quality_at and self._decoding and self._source:
             self._quality_at = now + QUALITY_S
             self._channels = self._decoding.states
             self._checks.look(self._source, self._decoding)
             self._tape.clock(self._source.now(), self._source.offset_s)
             self._health.cpu, self._health.rss_mb = self._usage.read()
+            return  # its picture is made between the next two hops: one gap may not hold both
+        self._picture_at = now + PICTURE_S
         if self._slot.wanted or now >= self._unseen_at:
             self._unseen_at = now + UNSEEN_S
             self._picture(now)
