@@ -12,8 +12,6 @@ So a calibration that helps nothing changes nothing. Never prints: progress goes
 """
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,10 +27,11 @@ from offline.calibration.known import check_sounds, first_minutes, fitting
 from offline.calibration.linear import equations, ridge_towards
 from offline.calibration.result import Calibrated, CalibrationSettings
 from offline.calibration.rows import fit_rows
-from offline.checkpoint import NET, RIDGE, Checkpoint, load_checkpoint
+from offline.checkpoint import RIDGE, Checkpoint, load_checkpoint
 from offline.config import Config
 from offline.data import Prepared, prepare_recording
-from offline.loop.checkpointing import RUN, STATE, read_run, save, weights
+from offline.disk import whole_folder
+from offline.loop.checkpointing import NET, RUN, STATE, read_run, save, weights
 from offline.ridge import NormalEquations, apply_filter
 from offline.segments import Track
 from offline.study import Study, StudyRecording
@@ -187,17 +186,9 @@ def _write(
     beside = {name: value for name, value in saved.items() if not name.startswith(NET)}
     state = {NET + name: value for name, value in grown.model.state_dict().items()}
     try:
-        found.path.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{found.path.name}.", dir=found.path.parent))
+        with whole_folder(found.path) as work:
+            save(work / STATE, {"step": step, "model": {**state, **beside}})
+            save(work / RIDGE, grown.ridge)
+            (work / RUN).write_text(json.dumps(run, indent=1) + "\n", "utf-8")
     except OSError as problem:
         raise TrainingError(f"cannot write {found.path}: {problem.strerror}") from problem
-    try:
-        save(work / STATE, {"step": step, "model": {**state, **beside}})
-        save(work / RIDGE, grown.ridge)
-        (work / RUN).write_text(json.dumps(run, indent=1) + "\n", "utf-8")
-        work.chmod(0o755)  # mkdtemp makes it private
-        work.rename(found.path)
-    except OSError as problem:
-        raise TrainingError(f"cannot write {found.path}: {problem.strerror}") from problem
-    finally:
-        shutil.rmtree(work, ignore_errors=True)

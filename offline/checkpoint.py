@@ -18,12 +18,10 @@ from torch import Tensor
 import models
 from offline.config import Config
 from offline.data import Source
-from offline.loop.checkpointing import RUN, STATE, load, read_run, weights
+from offline.loop.checkpointing import NET, RUN, STATE, load, read_run, weights
 from rtdecode.config import from_json
 from rtdecode.errors import TrainingError
 
-NET = "net."
-"""Where the model's weights stand among everything trained."""
 RIDGE = "ridge.pt"
 
 

@@ -7,8 +7,6 @@ stay aligned; the filter then sees the 250 ms of EEG that follow a moment of spe
 
 import json
 import logging
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 
 from offline.cocktail_evaluate import evaluate
 from offline.cocktail_task import DELAY, FACTS, FRAMES, HOP, MODEL_SFREQ, envelope_r
+from offline.disk import whole_folder
 from offline.ridge import NormalEquations, apply_filter
 from offline.studies.cocktail import LICENCE, SFREQ, Cocktail, Trial, load
 from rtdecode.bundle import SCHEMA, BundleSpec, ModelSpec, Score, Training, load_bundle, seal, write_bank
@@ -62,15 +61,8 @@ def train_cocktail(data_dir: str | Path, held_out: int, out: str | Path) -> Path
         raise BundleError(f"{out} exists", hint="choose another directory or remove it")
     study = load(data_dir)
     fit = train(study, held_out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
+    with whole_folder(out) as work:
         _write(work, study, held_out, fit)
-        work.chmod(0o755)  # mkdtemp makes it private
-        work.rename(out)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
     return out
 
 

@@ -6,6 +6,8 @@ Knows nothing of studies. Below `offline.fetch` and `offline.prepare`.
 import errno
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +35,25 @@ def whole(path: Path) -> Iterator[Path]:
             os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A new folder beside `path`: renamed to it when the block ends well; removed with all in it when not.
+
+    OSError as the system gives it. What stands at `path` is in the way, unless it is an empty folder.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield work
+        work.chmod(0o755)  # mkdtemp makes it private, safetensors its files too
+        for file in work.iterdir():
+            if file.is_file():
+                file.chmod(0o644)
+        work.rename(path)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 @contextmanager

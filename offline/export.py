@@ -6,8 +6,6 @@ from `offline.evaluate`, which runs the live engine on the finished bundle.
 
 import dataclasses
 import logging
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from offline.bank import make_bank
 from offline.checkpoint import Checkpoint, load_checkpoint, untrained
 from offline.config import Config
 from offline.data import Source, prepare_recording
+from offline.disk import whole_folder
 from offline.evaluate import evaluate, fit_sharpness
 from offline.graphs import stream_graph, write_graph
 from offline.study import Study
@@ -95,17 +94,8 @@ def export(
     subject = source.subjects[0] if subject is None else subject
     if subject not in source.subjects:
         raise StudyError(f"the model was not trained on subject {subject!r}: {', '.join(source.subjects)}")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
+    with whole_folder(out) as work:
         bundle = _write(work, trained, study, subject, score)
-        work.chmod(0o755)  # mkdtemp makes it private, safetensors its files too
-        for file in work.iterdir():
-            file.chmod(0o644)
-        work.rename(out)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
     return dataclasses.replace(bundle, path=out)
 
 

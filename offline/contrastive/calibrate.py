@@ -9,8 +9,6 @@ table, so that evaluating on any of them is refused. Never prints.
 import csv
 import gzip
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,14 +33,13 @@ from offline.contrastive.score import Calibration, score_windows
 from offline.contrastive.task import Forward, WindowTask
 from offline.contrastive.train import check_prepared, check_sounds, selected
 from offline.contrastive.windows import Window, Windows, make_windows
-from offline.loop.checkpointing import RUN, STATE, read_run, save, weights
+from offline.disk import whole_folder
+from offline.loop.checkpointing import NET, RUN, STATE, read_run, save, weights
 from offline.prepare.store import FeatureStore, PreparedRecording, PreparedStudy
 from offline.ridge import NormalEquations
 from offline.split import same_text
 from rtdecode.config import to_json
 from rtdecode.errors import StudyError, TrainingError
-
-NET = "net."
 
 
 @dataclass(frozen=True)
@@ -265,21 +262,13 @@ def _write(
         run["montages"] = to_json(tuple(dict.fromkeys([*ready.montages, *places])))
     state = {NET + name: value for name, value in net.state_dict().items()}
     try:
-        found.path.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{found.path.name}.", dir=found.path.parent))
+        with whole_folder(found.path) as work:
+            save(work / STATE, {"step": step, "model": {**state, **beside}})
+            save_scalings(work / SCALINGS, scalings)
+            _add_windows(ready.path / WINDOWS, own.fit + own.held, work / WINDOWS)
+            (work / RUN).write_text(json.dumps(run, indent=1) + "\n", "utf-8")
     except OSError as problem:
         raise TrainingError(f"cannot write {found.path}: {problem.strerror}") from problem
-    try:
-        save(work / STATE, {"step": step, "model": {**state, **beside}})
-        save_scalings(work / SCALINGS, scalings)
-        _add_windows(ready.path / WINDOWS, own.fit + own.held, work / WINDOWS)
-        (work / RUN).write_text(json.dumps(run, indent=1) + "\n", "utf-8")
-        work.chmod(0o755)  # mkdtemp makes it private
-        work.rename(found.path)
-    except OSError as problem:
-        raise TrainingError(f"cannot write {found.path}: {problem.strerror}") from problem
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _add_windows(table: Path, windows: tuple[Window, ...], out: Path) -> None:

@@ -21,7 +21,7 @@ from models.sensors import INVALID_POSITION
 from offline.contrastive.config import ContrastiveConfig
 from offline.contrastive.normalise import Scaling, load_scalings
 from offline.contrastive.window_features import Features
-from offline.loop.checkpointing import read_run, weights
+from offline.loop.checkpointing import RUN, fill, read_recipe
 from offline.prepare.store import PreparedRecording
 from offline.speech import SpeechScaler
 from rtdecode.config import from_json, to_json
@@ -198,17 +198,7 @@ def describe_run(
 def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a run's directory. TrainingError says what is missing, damaged or of another recipe."""
     path = Path(path)
-    if not (path / "run.json").is_file():
-        raise TrainingError(
-            f"{path} is not a checkpoint: it needs run.json", hint="`offline train` makes one"
-        )
-    run = read_run(path)
-    if run.get("recipe") != "windows" or run.get("schema") != SCHEMA:
-        raise TrainingError(
-            f"{path} holds a run of the recipe {run.get('recipe', 'crops')!r} (schema {run.get('schema')}), "
-            f"expected 'windows' ({SCHEMA})"
-        )
-    where = str(path / "run.json")
+    run, where = read_recipe(path, "windows", SCHEMA), str(path / RUN)
     try:
         config = from_json(ContrastiveConfig, run["config"], where)
         net = models.build_contrastive(run["model"])
@@ -218,13 +208,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         study, n_features = str(run["study"]), int(run["features"]["n_features"])
     except (KeyError, TypeError, ValueError) as problem:
         raise TrainingError(f"{where} is damaged: {problem!r}", hint="train again") from problem
-    step, state = weights(path)
-    net_state = {k.removeprefix("net."): v for k, v in state.items() if k.startswith("net.")}
-    try:
-        net.load_state_dict(net_state)
-    except RuntimeError as problem:
-        raise TrainingError(f"the weights in {path} do not fit its run.json: {problem}") from problem
-    log_scale = state.get("temperature.log_scale")
+    step, beside = fill(net, path)
+    log_scale = beside.get("temperature.log_scale")
     scale = 1.0 if log_scale is None else min(float(log_scale.exp()), config.loss.max_scale)
     return Checkpoint(
         path,

@@ -7,8 +7,6 @@ whole. Knows nothing of training.
 """
 
 import dataclasses
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +24,7 @@ from offline.contrastive.live_scores import fitted_sharpness, found_in, held_out
 from offline.contrastive.score import assert_unheard
 from offline.contrastive.train import check_prepared
 from offline.contrastive.windows import make_windows
+from offline.disk import whole_folder
 from offline.export import golden
 from offline.graphs import decoder_graphs, stream_graph, window_graph
 from offline.prepare.features import features_folder
@@ -93,17 +92,8 @@ def export_windows(
             hint="prepare with --only the recordings of one montage, or give all the same positions",
         )
     ready = _Ready(checkpoint, prepared, features, recordings, subject, stream, net)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
+    with whole_folder(out) as work:
         bundle = _write(work, ready, rows[recordings[0].name], score)
-        work.chmod(0o755)  # mkdtemp makes it private, safetensors its files too
-        for file in work.iterdir():
-            file.chmod(0o644)
-        work.rename(out)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
     return dataclasses.replace(bundle, path=out)
 
 

@@ -38,7 +38,7 @@ from offline.contrastive.task import Forward, WindowTask
 from offline.contrastive.window_features import Features
 from offline.contrastive.windows import Window, Windows, make_windows
 from offline.loop import ALONE, Progress, World, fit
-from offline.loop.checkpointing import STATE, check_run, differences, read_run
+from offline.loop.checkpointing import STATE, check_data, check_run
 from offline.loop.metrics import Sink
 from offline.prepare.store import PreparedRecording, PreparedStudy, header
 from offline.speech import SpeechScaler
@@ -81,8 +81,7 @@ def train(
     going_on = (out / STATE).exists() and resume
     assembled = assemble(config, prepared, features, world=world, ridge=not going_on)
     if world.first:
-        if (out / "run.json").exists():
-            _check_data(out, assembled.run)
+        check_data(out, assembled.run, ("subjects", "data", "features"))
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
@@ -227,18 +226,6 @@ def check_sounds(windows: Sequence[Window], features: Features) -> None:
                     f"{window.recording} hears {piece.stimulus!r}, of which {features.path} has no features",
                     hint="prepare the features of the whole study",
                 )
-
-
-def _check_data(out: Path, run: dict[str, Any]) -> None:
-    """A resumed run goes on with the data it began with."""
-    old, new = read_run(out), json.loads(json.dumps(run))
-    for part in ("subjects", "data", "features"):
-        changed = list(differences({part: old.get(part)}, {part: new[part]}))
-        if changed:
-            raise TrainingError(
-                f"{out} began with other data: {'; '.join(changed[:4])}",
-                hint="prepare the study as it was, or choose another directory",
-            )
 
 
 def _split_digest(prepared: PreparedStudy) -> str:

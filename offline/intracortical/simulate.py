@@ -11,14 +11,13 @@ Training sentences are all different, and no test or validation sentence is amon
 """
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from offline.disk import whole_folder
 from offline.intracortical.days import T12, T15
 from offline.intracortical.layouts import Recorded, write_hdf5, write_mat
 from offline.intracortical.letters import spoken
@@ -78,9 +77,7 @@ def simulate_trials(
     out, made = Path(out_dir), simulation or Simulation()
     _check(out, layout, made)
     dictionary, sentences = _sentences(made, text, lexicon)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
+    with whole_folder(out) as work:
         with (work / "timings.jsonl").open("w", encoding="utf-8") as timings:
             for day, files, lines in _days(layout, made, dictionary, sentences):
                 _write(work, layout, day, files)
@@ -96,13 +93,6 @@ def simulate_trials(
             **asdict(made),
         }
         (work / NAME).write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
-        work.chmod(0o755)  # mkdtemp makes it private
-        if out.exists():
-            out.rmdir()
-        work.rename(out)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
     return out
 
 

@@ -11,17 +11,19 @@ nothing of the loop's meaning of the state.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rtdecode.errors import TrainingError
 
 RUN, STATE, BEST = "run.json", "state.pt", "best.pt"
+NET = "net."
+"""Where the model's weights stand among everything trained."""
 MOST_SHOWN = 8
 
 
@@ -64,6 +66,20 @@ def weights(run: Path) -> tuple[int, dict[str, Tensor]]:
     return int(state["step"]), state["model"]
 
 
+def fill(net: nn.Module, run: Path) -> tuple[int, dict[str, Tensor]]:
+    """Put the weights to use into `net`: the step they are of, and what was learned beside it.
+
+    TrainingError when they are not this model's.
+    """
+    step, state = weights(run)
+    try:
+        net.load_state_dict({k.removeprefix(NET): v for k, v in state.items() if k.startswith(NET)})
+    except RuntimeError as problem:
+        said = " ".join(str(problem).split())[:200]  # torch lists every tensor, a line each
+        raise TrainingError(f"the weights in {run} do not fit its {RUN}: {said}") from problem
+    return step, {name: value for name, value in state.items() if not name.startswith(NET)}
+
+
 def write_json(path: Path, value: Any) -> None:
     """Readable JSON, whole or not at all."""
     part = path.with_name(path.name + ".part")
@@ -96,6 +112,23 @@ def check_run(out: Path, config: Any, resume: bool) -> None:
         )
 
 
+def check_data(out: Path, run: dict[str, Any], parts: Sequence[str]) -> None:
+    """TrainingError when the run in `out`, where there is one, began with other data than `run` is about.
+
+    parts  keys of run.json that say what it is trained on
+    """
+    if not (out / RUN).exists():
+        return
+    old, new = read_run(out), json.loads(json.dumps(run))
+    for part in parts:
+        changed = list(differences({part: old.get(part)}, {part: new[part]}))
+        if changed:
+            raise TrainingError(
+                f"{out} began with other data: {'; '.join(changed[:4])}",
+                hint="prepare the study as it was, or choose another directory",
+            )
+
+
 def open_run(out: Path, run: dict[str, Any], resume: bool) -> bool:
     """Make `out` the directory of this run; whether there is a state to go on from.
 
@@ -121,6 +154,19 @@ def read_run(out: Path) -> dict[str, Any]:
         raise TrainingError(f"{out / RUN} is not JSON: {problem}") from problem
     if not isinstance(run, dict):
         raise TrainingError(f"{out / RUN} holds no run")
+    return run
+
+
+def read_recipe(out: Path, recipe: str, schema: int) -> dict[str, Any]:
+    """run.json of a run of this recipe. TrainingError says what is missing, or what it is instead."""
+    if not (out / RUN).is_file():
+        raise TrainingError(f"{out} is not a checkpoint: it needs {RUN}", hint="`offline train` makes one")
+    run = read_run(out)
+    if run.get("recipe") != recipe or run.get("schema") != schema:
+        raise TrainingError(
+            f"{out} holds a run of the recipe {run.get('recipe', 'crops')!r} (schema {run.get('schema')}), "
+            f"expected {recipe!r} ({schema})"
+        )
     return run
 
 

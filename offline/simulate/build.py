@@ -12,8 +12,6 @@ Knows the layout on disk, which `offline.studies.simulated` reads back:
 
 import json
 import platform
-import shutil
-import tempfile
 import wave
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -22,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from offline.disk import whole_folder
 from offline.simulate import text as texts
 from offline.simulate.forward import RMS_UV_AT_GAIN_ONE, montage
 from offline.simulate.session import Placement, Stimulus, SubjectModel, arrange, make_stimuli, make_subject
@@ -82,9 +81,7 @@ def simulate(
         for subject in range(1, subjects + 1)
     ]
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
+    with whole_folder(out) as work:
         (work / "recordings").mkdir()
         (work / "stimuli").mkdir()
         recordings = []
@@ -134,13 +131,6 @@ def simulate(
             "software": _versions(),
         }
         (work / "study.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
-        work.chmod(0o755)  # mkdtemp makes it private
-        if out.exists():
-            out.rmdir()
-        work.rename(out)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
     return out
 
 

@@ -5,15 +5,14 @@ Knows no audio and builds no model.
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from offline.disk import whole_folder
 from rtdecode.errors import MissingExtra, StudyError
 
 CONFIG, AUDIO_CONFIG = "config.json", "preprocessor_config.json"
@@ -42,16 +41,10 @@ def convert_checkpoint(checkpoint: str, out: Path, revision: str = "") -> Path:
     if not isinstance(weights, dict):
         raise StudyError(f"{folder / PICKLE} should hold named tensors, it holds a {type(weights).__name__}")
     tensors = {k: v.clone().contiguous() for k, v in weights.items() if isinstance(v, Tensor)}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
+    with whole_folder(out) as beside:
         for name in (CONFIG, AUDIO_CONFIG):
             shutil.copyfile(folder / name, beside / name)
         save_file(tensors, beside / WEIGHTS, metadata={"format": "pt"})
-        beside.chmod(0o755)
-        os.replace(beside, out)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return out
 
 

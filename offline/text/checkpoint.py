@@ -13,14 +13,13 @@ from typing import Any
 
 from models.text import TextNet, build_text, describe_text
 from offline.intracortical.store import TrialStudy
-from offline.loop.checkpointing import RUN, read_run, weights
+from offline.loop.checkpointing import RUN, fill, read_recipe
 from offline.text.config import RECIPE, TextConfig
 from rtdecode.config import from_json, to_json
 from rtdecode.errors import RtdecodeError, StudyError, TrainingError, closest
 from rtdecode.text.symbols import Symbols
 
 SCHEMA = 1
-NET = "net."
 
 
 @dataclass(frozen=True)
@@ -101,15 +100,7 @@ def describe_run(
 def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a run's directory. TrainingError says what is missing, damaged or of another recipe."""
     path = Path(path)
-    where = path / RUN
-    if not where.is_file():
-        raise TrainingError(f"{path} is not a run: it needs {RUN}", hint="`offline train` makes one")
-    run = read_run(path)
-    if run.get("recipe") != RECIPE or run.get("schema") != SCHEMA:
-        raise TrainingError(
-            f"{path} holds a run of the recipe {run.get('recipe', 'crops')!r} (schema {run.get('schema')}), "
-            f"expected {RECIPE!r} ({SCHEMA})"
-        )
+    run, where = read_recipe(path, RECIPE, SCHEMA), path / RUN
     try:
         config = from_json(TextConfig, run["config"], str(where))
         days, labels = tuple(map(str, run["days"])), tuple(map(str, run["labels"]))
@@ -120,9 +111,5 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise
     except (KeyError, TypeError, ValueError) as problem:
         raise TrainingError(f"{where} is damaged: {problem!r}", hint="train again") from problem
-    step, state = weights(path)
-    try:
-        net.load_state_dict({k.removeprefix(NET): v for k, v in state.items() if k.startswith(NET)})
-    except RuntimeError as problem:
-        raise TrainingError(f"the weights in {path} do not fit its {RUN}: {problem}") from problem
+    step, _ = fill(net, path)
     return Checkpoint(path, config, net.eval(), study, licence, days, labels, bin_s, run, step)

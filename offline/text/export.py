@@ -6,8 +6,6 @@ to: binned features under the study's labels. Knows nothing of training.
 """
 
 import dataclasses
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.text import TextNet, describe_text
+from offline.disk import whole_folder
 from offline.graphs import write_graph
 from offline.intracortical.store import TrialStudy
 from offline.text.checkpoint import Checkpoint, load_checkpoint
@@ -89,17 +88,8 @@ def export_text(
         )
     if out.exists():
         raise BundleError(f"{out} exists", hint="choose another directory or remove it")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
+    with whole_folder(out) as work:
         bundle = _write(work, ready, study, spec, scores)
-        work.chmod(0o755)  # mkdtemp makes it private, safetensors its files too
-        for file in work.iterdir():
-            file.chmod(0o644)
-        work.rename(out)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
     return dataclasses.replace(bundle, path=out)
 
 

@@ -5,7 +5,6 @@ Refuses to start when what is prepared does not fit the configuration, or when a
 data than it began with. Never prints: progress goes to a callback.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from models.text.patches import frame_count
 from models.text.wav2vec2 import TransferNet
 from offline.intracortical.store import TrialStudy
 from offline.loop import ALONE, Progress, World, fit
-from offline.loop.checkpointing import RUN, STATE, check_run, differences, read_run
+from offline.loop.checkpointing import STATE, check_data, check_run
 from offline.loop.metrics import Sink
 from offline.text.checkpoint import describe_run
 from offline.text.config import TextConfig
@@ -27,7 +26,6 @@ from offline.text.net import build_net
 from offline.text.pretrained import check_head, load_pretrained, speech_folder, speech_shape
 from offline.text.task import TextTask
 from rtdecode.config import to_json
-from rtdecode.errors import TrainingError
 
 NAMES_KEPT = 50
 
@@ -61,8 +59,8 @@ def train(
         check_run(out, to_json(config), resume)
     going_on = resume and (out / STATE).exists()
     assembled = assemble(config, study, world=world, weights=not going_on)
-    if world.first and (out / RUN).exists():
-        _check_data(out, assembled.run)
+    if world.first:
+        check_data(out, assembled.run, ("study", "days", "labels", "prepared", "data", "model"))
     return fit(
         assembled.task,
         config.loop,
@@ -116,15 +114,3 @@ def start(config: TextConfig, n_channels: int, n_days: int, *, weights: bool = T
     if pretrained and weights:
         load_pretrained(net, transfer.checkpoint, folder, head=head)
     return net
-
-
-def _check_data(out: Path, run: dict[str, Any]) -> None:
-    """A resumed run goes on with the data it began with."""
-    old, new = read_run(out), json.loads(json.dumps(run))
-    for part in ("study", "days", "labels", "prepared", "data", "model"):
-        changed = list(differences({part: old.get(part)}, {part: new[part]}))
-        if changed:
-            raise TrainingError(
-                f"{out} began with other data: {'; '.join(changed[:4])}",
-                hint="prepare the study as it was, or choose another directory",
-            )

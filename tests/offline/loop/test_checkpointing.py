@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from offline.loop import fit
-from offline.loop.checkpointing import differences, load, read_run, save, weights
+from offline.loop.checkpointing import (
+    check_data,
+    differences,
+    fill,
+    load,
+    read_recipe,
+    read_run,
+    save,
+    weights,
+)
 from rtdecode.errors import TrainingError
 from tests.offline.loop.toy import Toy, equal, loop, weights_of
 
@@ -130,6 +139,42 @@ def test_a_damaged_run_file(tmp_path):
     (tmp_path / "run.json").write_text("[]")
     with pytest.raises(TrainingError, match="holds no run"):
         read_run(tmp_path)
+
+
+def test_a_model_is_filled_with_its_own_weights_and_no_others(tmp_path):
+    net, trained = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
+    own = {f"net.{name}": value for name, value in trained.state_dict().items()}
+    save(tmp_path / "state.pt", {"step": 7, "model": {**own, "scale": torch.tensor(2.0)}})
+    step, beside = fill(net, tmp_path)
+    assert step == 7 and equal(net.state_dict(), trained.state_dict())
+    assert beside == {"scale": torch.tensor(2.0)}
+    with pytest.raises(TrainingError, match=r"the weights in .* do not fit its run\.json: .*size mismatch"):
+        fill(torch.nn.Linear(3, 1), tmp_path)
+
+
+def test_a_run_of_another_recipe_is_told_apart(tmp_path):
+    with pytest.raises(TrainingError, match=r"is not a checkpoint: it needs run\.json"):
+        read_recipe(tmp_path, "text", 1)
+    run = {"recipe": "text", "schema": 1}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    assert read_recipe(tmp_path, "text", 1) == run
+    with pytest.raises(TrainingError, match=r"of the recipe 'text' \(schema 1\), expected 'windows' \(1\)"):
+        read_recipe(tmp_path, "windows", 1)
+    with pytest.raises(TrainingError, match=r"schema 1\), expected 'text' \(2\)"):
+        read_recipe(tmp_path, "text", 2)
+    (tmp_path / "run.json").write_text("{}")  # the first recipe did not say its name
+    with pytest.raises(TrainingError, match="of the recipe 'crops'"):
+        read_recipe(tmp_path, "text", 1)
+
+
+def test_only_the_parts_that_are_data_must_be_the_same(tmp_path):
+    check_data(tmp_path, {"days": ("a",)}, ("days",))  # no run yet
+    (tmp_path / "run.json").write_text(json.dumps({"days": ["a"], "note": "then"}))
+    check_data(tmp_path, {"days": ("a",), "note": "now"}, ("days",))
+    with pytest.raises(TrainingError, match=r'began with other data: days: \["a"\] -> \["b"\]'):
+        check_data(tmp_path, {"days": ("b",), "note": "now"}, ("days",))
+    with pytest.raises(TrainingError, match="began with other data: labels: null -> 3"):
+        check_data(tmp_path, {"days": ("a",), "labels": 3}, ("days", "labels"))
 
 
 def test_differences_name_every_key_that_changed():
