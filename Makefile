@@ -28,7 +28,8 @@ test: $(DEV)/done $(PYCTC)/done
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
-	@export RTDECODE_PYCTC="$${RTDECODE_PYCTC-$$(cat $(PYCTC)/done)}" OMP_NUM_THREADS=1; \
+	@export RTDECODE_PYCTC="$${RTDECODE_PYCTC-$$(cat $(PYCTC)/done)}" OMP_NUM_THREADS=1 \
+		HYPOTHESIS_PROFILE="$${HYPOTHESIS_PROFILE-repeatable}"; \
 	$(DEV)/bin/pytest -n 3 --dist loadfile $(ARGS)
 	@echo "all checks passed"
 

@@ -4,6 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# That a machine is busy is no failure: no example has a deadline. `make test` asks for "repeatable", so that
+# a red run is a change's own doing; by hand every run draws other examples.
+_ANY_PACE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("exploring", _ANY_PACE, derandomize=False)
+settings.register_profile("repeatable", _ANY_PACE, derandomize=True, database=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "exploring"))
 
 
 @pytest.fixture(scope="session")

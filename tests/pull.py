@@ -21,7 +21,7 @@ def main(name: str, samples: str, file: str, markers: str = "") -> None:
     marked = None
     if any(f.info.name == f"{name}-markers" for f in found):
         marked = pylsl.StreamInlet(select(found, Wanted(f"{name}-markers")).handle, recover=False)
-        marked.open_stream(5.0)
+        marked.open_stream(20.0)
     source = LslSource(select(found, Wanted(name)))
     parts: list[np.ndarray] = []
     stamps: list[np.ndarray] = []

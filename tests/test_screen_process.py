@@ -101,7 +101,7 @@ def test_no_process_stays_behind(bundle: Path, tmp_path: Path, end: str) -> None
             assert terminal.drain_until_end() == 0
         else:
             terminal.process.send_signal(signal.SIGKILL)
-        assert left_after(children, 2.0) == []
+        assert left_after(children) == []
 
 
 def test_a_frozen_and_resized_screen_holds_nobody_up(bundle: Path, tmp_path: Path) -> None:

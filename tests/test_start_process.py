@@ -60,10 +60,10 @@ def test_from_the_start_to_live_and_back(tmp_path: Path, monkeypatch: pytest.Mon
         assert cores
         os.write(terminal.master, b"q")
         read_until_match(terminal, f"○ START.*{name}")  # what was found before is there at once
-        assert left_after(cores, 2.0) == []
+        assert left_after(cores) == []
         os.write(terminal.master, b"q")
         assert terminal.drain_until_end() == 0
-        assert left_after(children, 2.0) == []
+        assert left_after(children) == []
     assert "Traceback" not in terminal.seen
 
 

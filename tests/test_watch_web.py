@@ -176,7 +176,7 @@ async def test_a_killed_server_leaves_no_viewer(tmp_path: Path) -> None:
             left = [psutil.Process(pid) for pid in viewers(server)]
             assert len(left) == 1
             server.process.kill()
-            assert left_after(left, 5.0) == []
+            assert left_after(left) == []
 
 
 async def test_the_page_says_what_the_screen_says_and_takes_no_nonsense(tmp_path: Path) -> None:

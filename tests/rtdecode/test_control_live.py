@@ -100,6 +100,14 @@ def test_marks_and_two_recordings_while_a_stream_runs(
     (later,) = second.runs()
     assert later.run == 2 and later.before > fresh.stop - fresh.start
 
+    # what the screen drew last was told while it left, and is in the log that was still open
+    told = [ms for log in (first, second) for line in log.lines("drawn") for ms in line["ms"]]
+    assert told and min(told) > 0
+    (telemetry,) = second.lines("telemetry")
+    screen_ms = telemetry["histograms"]["screen"]
+    assert screen_ms["count"] >= len(told) and screen_ms["max"] > max(told) - 0.01
+    assert screen_ms["count"] == sum(count for _, count in screen_ms["buckets"])
+
     marks = [line for line in first.lines("event") if line["level"] == "mark"]
     assert [(mark["mark"], mark["label"]) for mark in marks] == [(1, ""), (2, "block [/b]")]
     # on one machine the stream's clock is the marks' clock: they lie within what was recorded

@@ -120,6 +120,7 @@ def test_waking_exactly_at_the_hop(bundle: Bundle) -> None:
         decoder.push(Chunk(data[at : at + size], (at + np.arange(size)) / SFREQ, at))
         assert decoder._windows.start == before + 16
         at += size
+    assert at > 5 * SFREQ
 
 
 def test_reset_starts_a_new_run_with_the_same_answers(bundle: Bundle) -> None:

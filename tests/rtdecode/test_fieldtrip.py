@@ -243,7 +243,7 @@ class _Memory:
     def close(self) -> None: ...
 
 
-@settings(max_examples=150, deadline=1000, derandomize=True)
+@settings(max_examples=150)
 @given(
     ring=st.integers(1, 3000),
     steps=st.lists(

@@ -3,11 +3,11 @@
 Why it matters: whatever answers at the port, a broken or hostile peer must not hang or fill the decoder.
 """
 
+import math
 import socket
 import struct
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -77,10 +77,8 @@ def test_headers_that_cannot_be(buffer: FakeBuffer, payload: bytes, words: str) 
 )
 def test_what_is_no_buffer_is_said_to_be_none(buffer: FakeBuffer, reply: bytes, words: str) -> None:
     buffer.answer = answering(reply)
-    start = time.monotonic()
-    with pytest.raises(NotABuffer, match=words):
+    with pytest.raises(NotABuffer, match=words):  # and not Lost, after waiting for what was announced
         opened(buffer)
-    assert time.monotonic() - start < 2
 
 
 def test_a_block_of_another_shape_is_refused(buffer: FakeBuffer) -> None:
@@ -93,6 +91,15 @@ def test_a_block_of_another_shape_is_refused(buffer: FakeBuffer) -> None:
         source.pull(1, 0.2)
 
 
+def test_a_request_is_given_up_when_it_should_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fieldtrip_frames, "REPLY_S", math.inf)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = Buffer("127.0.0.1", listener.getsockname()[1], lambda: True)
+        with pytest.raises(Lost, match="stopped while waiting for a reply"):
+            connection.header()
+        connection.close()
+
+
 @pytest.mark.parametrize("drip", [b"", b"\x01"])
 def test_a_silent_or_dripping_peer_is_given_up(monkeypatch: pytest.MonkeyPatch, drip: bytes) -> None:
     monkeypatch.setattr(fieldtrip_frames, "REPLY_S", 0.4)
@@ -100,10 +107,8 @@ def test_a_silent_or_dripping_peer_is_given_up(monkeypatch: pytest.MonkeyPatch, 
         connection = Buffer("127.0.0.1", listener.getsockname()[1])
         peer, _ = listener.accept()
         peer.sendall(drip)
-        start = time.monotonic()
         with pytest.raises(Lost, match="does not answer"):
             connection.header()
-        assert time.monotonic() - start < 2
         connection.close()
         peer.close()
 
@@ -168,7 +173,7 @@ def data_frames(draw: st.DrawFn) -> bytes:
     return struct.pack("HHI", 1, GET_OK, length) + body
 
 
-_bounded = settings(max_examples=300, deadline=1000, derandomize=True)
+_bounded = settings(max_examples=300, deadline=10_000)  # ms; what was announced must not be made room for
 
 
 def refused(call: Callable[[], Any]) -> tuple[Any, str]:
@@ -234,12 +239,11 @@ def test_the_look_up_of_a_name_can_be_given_up(monkeypatch: pytest.MonkeyPatch) 
     answered = threading.Event()
 
     def slow(*_: object, **__: object) -> None:
-        answered.wait(10)
+        answered.wait()
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
-    start = time.monotonic()
+    monkeypatch.setattr(line, "LOOK_UP_S", math.inf)
     with pytest.raises(Lost, match="cannot be reached"):
-        line.connect("slow.invalid", 1972, lambda: True)
-    assert time.monotonic() - start < 1
+        line.connect("slow.invalid", 1972, lambda: True)  # waits for no answer: there is none
     answered.set()

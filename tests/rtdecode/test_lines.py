@@ -1,7 +1,6 @@
 """Lines arrive whole and in order; a reader that is slow or gone never holds up the writer."""
 
 import os
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -41,10 +40,8 @@ def test_a_line_larger_than_the_pipe(ends: tuple[int, int]) -> None:
 
 def test_nobody_reads_nothing_blocks_and_drops_are_counted(ends: tuple[int, int]) -> None:
     writer, reader = LineWriter(ends[1], keep=10), LineReader(ends[0])
-    start = time.monotonic()
-    for n in range(1000):
+    for n in range(1000):  # a send that waited would wait for ever
         writer.send({"n": n, "fill": "x" * 1000})
-    assert time.monotonic() - start < 2
     assert writer.dropped > 800
     lines: list[dict] = []
     while len(lines) == 0 or lines[-1]["n"] < 999:

@@ -20,7 +20,7 @@ from rtdecode.engines import open_session
 from rtdecode.recordings import decode
 from tests.bundles import LABELS, SFREQ, make_bundle
 from tests.outlet import Plan, recording
-from tests.processes import left_after, live, outlet, running, unique_name
+from tests.processes import PROMPT_S, left_after, live, outlet, running, unique_name
 
 pytestmark = pytest.mark.live
 
@@ -133,13 +133,14 @@ def test_a_killed_stream_is_lost_and_comes_back_as_a_new_run(bundle: Bundle, tmp
     with outlet(tmp_path, name) as first, live(tmp_path, bundle.path, name, "--wait", "15") as c:
         c.wait_for(lambda c: len(c.out) > 2)
         first.process.kill()
-        assert c.wait_for(lambda c: c.said("] lost, run 1"), 2.0) < 2.0
+        c.wait_for(lambda c: c.said("] lost, run 1"))
+        assert c.said("error: stream lost: ") == 1  # it is known to be gone, not only silent
         with outlet(tmp_path, name, labels=LABELS[::-1]):
             c.wait_for(lambda c: '"index": 1, "run": 2' in c.out[-1])
         assert c.said("its channels in another order: run 2 begins") == 1
         assert c.said("channels are matched by name: Fz 1→8, Cz 2→7, Pz 3→6") == 1
         c.process.send_signal(signal.SIGINT)
-        assert c.end(2.0) == 0
+        assert c.end(PROMPT_S) == 0
     assert [d["index"] for d in c.decisions() if d["run"] == 2][:2] == [0, 1]
 
 
@@ -161,8 +162,8 @@ def test_a_silent_stream_is_stale_then_lost_and_goes_on_where_it_was(bundle: Bun
     with outlet(tmp_path, name) as sender, live(tmp_path, bundle.path, name, "--wait", "15") as c:
         c.wait_for(lambda c: c.out)
         sender.process.send_signal(signal.SIGSTOP)
-        c.wait_for(lambda c: c.said("] stale"), 2.0)
-        c.wait_for(lambda c: c.said("] lost"), 3.0)
+        c.wait_for(lambda c: c.said("] stale"))
+        c.wait_for(lambda c: c.said("] lost"))
         said = len(c.out)
         sender.process.send_signal(signal.SIGCONT)
         c.wait_for(lambda c: len(c.out) > said + 2)
@@ -236,7 +237,7 @@ def test_a_killed_parent_leaves_no_process_behind(bundle: Bundle, tmp_path: Path
         assert children
         os.kill(c.process.pid, signal.SIGKILL)
         c.process.wait()
-        alive = left_after(children, 2.0)
+        alive = left_after(children)
         assert alive == []
 
 
@@ -247,10 +248,8 @@ def test_a_signal_ends_it_within_two_seconds(bundle: Bundle, tmp_path: Path, num
         c.wait_for(lambda c: c.out)
         children = family(c.process.pid)
         os.kill(c.process.pid, number)
-        start = time.monotonic()
-        assert c.end(10) == 0
-        assert time.monotonic() - start < 2.0
-        assert left_after(children, 2.0) == []
+        assert c.end(PROMPT_S) == 0
+        assert left_after(children) == []
     assert c.said("runs 1, samples lost 0") == 1
     assert not c.said("Traceback")
 
@@ -322,5 +321,5 @@ def test_the_core_is_nothing_the_terminal_can_interrupt(bundle: Bundle, tmp_path
                 child.send_signal(signal.SIGINT)
         c.wait_for(lambda c: c.out)
         c.process.send_signal(signal.SIGINT)
-        assert c.end(5) == 0
+        assert c.end(PROMPT_S) == 0
     assert not c.said("KeyboardInterrupt")

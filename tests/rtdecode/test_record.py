@@ -21,7 +21,7 @@ from rtdecode.engines import open_session
 from rtdecode.live.redecode import compare, redecode
 from rtdecode.session.reader import SessionLog
 from tests.bundles import LABELS, make_bundle, planted
-from tests.processes import Running, left_after, outlet, running, unique_name
+from tests.processes import PROMPT_S, Running, left_after, outlet, running, unique_name
 
 pytestmark = pytest.mark.live
 
@@ -82,10 +82,8 @@ def test_a_session_with_a_restart_is_recorded_and_decodes_again(bundle: Bundle, 
             c.wait_for(lambda c: len(c.out) > said + 10, 30)
             children = psutil.Process(c.process.pid).children(recursive=True)
             c.process.send_signal(signal.SIGTERM)
-            began = time.monotonic()
-            assert c.end(10) == 0, c.err
-            assert time.monotonic() - began < 2.0
-    alive = left_after(children, 2)
+            assert c.end(PROMPT_S) == 0, c.err
+    alive = left_after(children)
     assert alive == []
 
     log = SessionLog(tmp_path / "log")
@@ -150,7 +148,7 @@ def test_everything_else_is_killed(bundle: Bundle, tmp_path: Path) -> None:
         c.wait_for(lambda c: len(c.out) > 3)
         children = psutil.Process(c.process.pid).children(recursive=True)
         os.kill(c.process.pid, signal.SIGKILL)
-        alive = left_after(children, 5)
+        alive = left_after(children)
         assert alive == []
     log = SessionLog(tmp_path / "log")
     assert log.closed
@@ -183,9 +181,7 @@ def test_recording_without_decoding(tmp_path: Path) -> None:
     ):
         c.wait_for(lambda c: c.said("run 2 begins"))
         c.process.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        assert c.end(10) == 0, c.err
-        assert time.monotonic() - began < 2.0
+        assert c.end(PROMPT_S) == 0, c.err
     log = SessionLog(tmp_path / "log")
     assert log.closed
     assert [(run.run, run.start) for run in log.runs()] == [(1, 0), (2, 300)]

@@ -133,7 +133,7 @@ def test_live_streams_share_a_batch_until_it_dies(bundle: Bundle, tmp_path: Path
         )
         c.process.send_signal(signal.SIGINT)
         assert c.end(10) == 1
-        assert left_after(children, 2.0) == []
+        assert left_after(children) == []
     found = [d for d in of(c, right) if d["run"] == 1]
     assert len(found) > 3 and not c.said("Traceback")
     assert [d["sample"] for d in found] == [d.sample for d in expected[: len(found)]]

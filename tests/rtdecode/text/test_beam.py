@@ -74,7 +74,9 @@ def test_a_language_model_weighs_every_word_and_the_end(seed: int) -> None:
     search = BeamSearch(SMALL, spec, lm)
     search.push(lp)
     acoustics = grouped(lp, SMALL.names)
-    for path in search.finish(10**6):
+    paths = search.finish(10**6)
+    assert {path.text for path in paths} == set(acoustics)
+    for path in paths:
         words = path.text.split()
         log10 = lm.sentence(words) - sum(word not in lm for word in words)
         expected = math.log(acoustics[path.text]) + 0.7 * LN10 * log10 + 0.3 * len(words)

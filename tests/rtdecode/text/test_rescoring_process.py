@@ -91,7 +91,7 @@ def test_corrections_are_events_and_the_models_death_ends_nothing(
         session.wait_for(lambda c: len(c.out) > decided + 20)
         session.process.send_signal(signal.SIGINT)
         assert session.end() == 0, session.err
-    assert left_after(processes, 5.0) == []
+    assert left_after(processes) == []
     assert session.said("rtdecode: rescored by lm: ") == 1
     assert session.said("error") == 1 and session.said("leaked") == 0
 

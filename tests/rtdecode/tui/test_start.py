@@ -1,4 +1,4 @@
-"""The start screen under a pilot: lists, the fit channel by channel, every key, the mouse, every size."""
+"""The start screen under a pilot: its lists, every key, the mouse, every size."""
 
 import dataclasses
 from pathlib import Path
@@ -6,45 +6,17 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from rtdecode.contract import Contract
-from rtdecode.found import Disk, Findings, FoundBundle, FoundLog, FoundRecording, FoundStream
-from rtdecode.tui import fit as fits
+from rtdecode.found import Disk, Findings, FoundLog
 from rtdecode.tui import start_keys
 from rtdecode.tui.choose import ChooseScreen
 from rtdecode.tui.keybar import KeyBar
-from rtdecode.tui.lines import plain, width_of
+from rtdecode.tui.lines import width_of
 from rtdecode.tui.listing import Listing
 from rtdecode.tui.start import StartApp
 from rtdecode.tui.start_choice import Live, Memory, Replay, Review
-from rtdecode.types import StreamInfo
-from tests.bundles import LABELS, bundle_spec
+from tests.rtdecode.tui.findings import bundle, findings, stream
 
 SIZES = [(80, 24), (58, 18), (200, 50), (20, 8)]
-CONTRACT = Contract(("Fz", "Cz", "T7", "T8"), "microvolts", 250.0)
-
-
-def stream(name="EEG", labels=LABELS, unit="uV", sfreq=128.0, described=True, **more):
-    info = StreamInfo(
-        name, "EEG", labels, (unit,) * len(labels), sfreq, f"id-{name}", f"uid-{name}", "lab", **more
-    )
-    return FoundStream(info, described)
-
-
-def bundle(name="tiny", problem="", **stream_changes):
-    spec = bundle_spec()
-    spec = dataclasses.replace(spec, name=name, stream=dataclasses.replace(spec.stream, **stream_changes))
-    return FoundBundle(Path("bundles") / name, spec, problem, candidates=30)
-
-
-def findings(streams=None, bundles=None, files=("a.xdf", "b.fif"), logs=("one", "two")):
-    recordings = tuple(FoundRecording(Path("recordings") / name, "XDF", 3_000_000) for name in files)
-    found_logs = tuple(
-        FoundLog(Path("sessions") / name, "2026-01-02T03:04:05", "tiny", 1000) for name in logs
-    )
-    return Findings(
-        (stream(),) if streams is None else tuple(streams),
-        Disk((bundle(),) if bundles is None else tuple(bundles), recordings, found_logs),
-    )
 
 
 class Bench:
@@ -64,89 +36,6 @@ class Bench:
 async def ready(pilot, bench):
     await pilot.pause()
     await bench.show(pilot)
-
-
-# -- the fit ---------------------------------------------------------------------------------------------
-
-
-def compare(labels=CONTRACT.labels, unit="uV", sfreq=250.0, assume="", **more):
-    return fits.compare(CONTRACT, stream(labels=labels, unit=unit, sfreq=sfreq, **more).info, assume)
-
-
-def said(fit):
-    return plain(fits.summary(fit))
-
-
-def test_a_fit_says_so_channel_by_channel():
-    fit = compare(("X", "T8", "Cz", "Fz", "T7"))
-    assert fit.good and fit.remedies == ()
-    assert said(fit) == "4/4 matched by name ✓; rate 250 Hz ✓; unit µV ✓; 1 not needed"
-    assert plain(fits.grid(fit, 60, 2)[0]).split() == ["✓", "Fz", "✓", "Cz", "✓", "T7", "✓", "T8"]
-
-
-def test_missing_channels_another_rate_and_no_unit_name_their_remedies():
-    fit = compare(("Fz", "EEG T7-REF"), unit="", sfreq=500.0)
-    assert not fit.good
-    assert said(fit) == (
-        "1/4 matched by name ✕; missing Cz T7 T8; rate 500 Hz, needs 250 ✕; unit not stated ✕; 1 not needed"
-    )
-    remedies = " ".join(fit.remedies)
-    assert "set the amplifier to 250 Hz, or take a bundle trained at 500 Hz" in remedies
-    assert "rename in the sender: EEG T7-REF to T7" in remedies
-    assert "let the sender send Cz T8 too" in remedies and "--assume-unit" in remedies
-    states = dict(zip(fit.needed, fit.states, strict=True))
-    assert states == {"Fz": "unit", "Cz": "missing", "T7": "missing", "T8": "missing"}
-
-
-def test_a_unit_is_converted_assumed_or_refused():
-    assert said(compare(unit="volts")).endswith("unit V, converted to µV ✓")
-    assert compare(unit="", assume="microvolts").good
-    assert "unit µV as you say ✓" in said(compare(unit="", assume="microvolts"))
-    tesla = compare(unit="fT")
-    assert not tesla.good and "let the sender send µV, or take a bundle for fT" in tesla.remedies
-    assert fits.assumable(CONTRACT)[0] == "microvolts" and "volts" in fits.assumable(CONTRACT)
-    assert fits.assumable(dataclasses.replace(CONTRACT, unit="fT"))[0] == "femtotesla"
-    assert fits.assumable(dataclasses.replace(CONTRACT, unit="counts")) == ("counts",)
-
-
-@pytest.mark.parametrize(
-    ("changes", "remedy"),
-    [
-        ({"labels": ("", "", "", "")}, "name its channels"),
-        ({"labels": ("Fz", "Fz", "Cz", "T7", "T8")}, "a name of its own"),
-        ({"dtype": "string"}, "choose a stream of samples"),
-        ({"labels": ()}, "choose a stream with channels"),
-        ({"sfreq": 0.0}, "set the amplifier to 250 Hz:"),
-    ],
-)
-def test_every_refusal_has_a_remedy(changes, remedy):
-    fit = compare(**changes)
-    assert not fit.good and any(remedy in words for words in fit.remedies)
-
-
-def test_the_verdict_is_the_contracts_own():
-    for labels in (CONTRACT.labels, ("Fz",), ("", ""), ("Fz", "Cz", "T7", "t8")):
-        for unit in ("uV", "", "fT"):
-            for sfreq in (250.0, 100.0):
-                info = stream(labels=labels, unit=unit, sfreq=sfreq).info
-                assert fits.compare(CONTRACT, info).good == (not CONTRACT.problems(info))
-
-
-def test_too_many_channels_show_what_is_wrong_first():
-    labels = tuple(f"MEG{k:04d}" for k in range(306))
-    contract = dataclasses.replace(CONTRACT, labels=labels)
-    fit = fits.compare(contract, stream(labels=labels[:-1], sfreq=250.0).info)
-    rows = fits.grid(fit, 80, 3)
-    assert len(rows) == 3 and plain(rows[0]).startswith("✕ MEG0305")
-    assert "more" in plain(rows[-1]) and all(width_of(row) <= 80 for row in rows)
-
-
-@pytest.mark.parametrize("size", [(120, 12), (78, 9), (40, 6), (20, 4), (20, 2), (8, 1)])
-def test_the_fit_panel_keeps_its_size(size):
-    for fit in (compare(), compare(("Fz",), unit="", sfreq=1.0), None):
-        lines = fits.render(fit, ("a\x1b[2Jb", "[b]c"), ("why not",), *size)
-        assert len(lines) == size[1]
-        assert "\x1b" not in "".join(map(plain, lines))
 
 
 # -- lists -----------------------------------------------------------------------------------------------
@@ -264,6 +153,15 @@ async def test_a_bundle_whose_files_are_still_read_says_so():
         assert "◔ reading" in bench.said("bundles") and "✓ fits" in bench.said("fit")
         await pilot.press("right", "up", "enter")
         assert "is being read" in bench.said("notice")
+
+
+async def test_arrows_go_from_list_to_list():
+    bench = Bench()
+    async with bench.app.run_test(size=(120, 36)) as pilot:
+        await ready(pilot, bench)
+        for key, zone in {"right": "bundles", "left": "streams", "l": "bundles", "h": "streams"}.items():
+            await pilot.press(key)
+            assert bench.app.zone == zone
 
 
 async def test_every_key_is_in_the_palette():
