@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-PARTS = ("encoder", "retrieval", "hop", "pacing", "engines", "gpu")
+PARTS = ("encoder", "retrieval", "hop", "pacing", "engines", "int8", "gpu")
 CANDIDATES, NATIVE, STRIDE = 1300, 150, 12
 
 
@@ -188,12 +188,28 @@ def engines(seconds: float, only: list[str]) -> Iterator[Line]:
         write_bundle(paths["window"], network(False).folded(0))
         for what, mode in (("step", None), ("window", None), ("window", "incremental")):
             for name, precision in asked:
+                if precision != "fp32":  # what is made once is not what a session needs
+                    probe(paths[what], name, mode=mode, precision=precision, seconds=0.0)
                 found = probe(paths[what], name, mode=mode, precision=precision, seconds=seconds)
                 if found.why:
                     print(f"        {mode or what}: {name} {precision}: {found.why}", file=sys.stderr)
                     continue
                 said = f"{mode or what}, paced: {name} {precision}, {found.rss_mb:.0f} MB, p50"
                 yield Line(said, found.p50_ms, "ms")
+
+
+def int8(rounds: int) -> Iterator[Line]:
+    """int8 beside float32, from int8.py: the trained demo's agreement, then time and size."""
+    from int8 import BARE, demo, rows
+
+    share, words = demo()
+    print(f"        demo: {words}", file=sys.stderr)
+    yield Line("demo in int8: held-out decisions with the same first ten", share, "", 0.99)
+    for row in rows(rounds):
+        alone = row.p50("float32") / row.p50(BARE)
+        size = f"{row.mb['float32']:.0f} MB to {row.mb['int8']:.0f}; {BARE} {alone:.1f} x"
+        print(f"        {row.name}: {row.share:.1%} of the products, {size}", file=sys.stderr)
+        yield Line(f"{row.name}: float32 / int8", row.ratio, "x")
 
 
 def gpu() -> list[Line]:
@@ -219,6 +235,7 @@ def main() -> int:
         "hop": lambda: hop(rounds),
         "pacing": lambda: pacing(seconds),
         "engines": lambda: engines(min(seconds, 5.0), [n for n in said.engines.split(",") if n]),
+        "int8": lambda: int8(rounds),
         "gpu": gpu,
     }
     missed = 0

@@ -76,7 +76,7 @@ def add_engines(commands: Commands) -> None:
         "--agree",
         type=Path,
         metavar="RECORDING",
-        help="compare rankings on it with those of float32",
+        help="compare rankings, or text, on it with those of float32",
     )
     engines.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     engines.set_defaults(run=_engines)

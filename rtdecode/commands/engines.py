@@ -10,11 +10,11 @@ from rtdecode.bundle import Bundle, load_bundle, sha256
 from rtdecode.commands.streams import table
 from rtdecode.engine import Engine
 from rtdecode.engines import EVERY, open_session, open_trial
-from rtdecode.engines.precision import REDUCED, Agreement, identity, keep, relative, same_rankings
+from rtdecode.engines.precision import REDUCED, TOP, Agreement, identity, keep, relative, same_rankings
 from rtdecode.engines.probe import Probe, probe
 from rtdecode.engines.select import AUTO, GAIN
 from rtdecode.engines.session import Session
-from rtdecode.errors import BundleError, ConfigError
+from rtdecode.errors import ConfigError
 from rtdecode.recordings import Recording, decode, read
 
 
@@ -33,7 +33,7 @@ def run_engines(
     """Try every engine in a process of its own and print a table; 1 when none runs.
 
     only     these engines;  seconds  of paced hops for each
-    agree    a held-out recording: compare its rankings in `precision` with those of float32, store the report
+    agree    a held-out recording: compare what is said in `precision` with float32's, store the report
     """
     load_bundle(bundle)  # a damaged one is told once, not by every engine
     if agree is not None:
@@ -119,11 +119,12 @@ def _agree(path: Path, recording: Path, engines: Sequence[str], precision: str, 
 def agreement(
     bundle: Bundle, recording: Recording, source: Path, engine: str, precision: str, threads: int = 1
 ) -> tuple[Agreement, Path]:
-    """Decode a recording in float32 and in `precision`, compare the rankings, store the report."""
-    reference = rankings(bundle, open_session(bundle, threads=threads), recording)
+    """Decode a recording in float32 and in `precision`, compare what they say, store the report."""
+    reference = answers(bundle, open_session(bundle, threads=threads), recording)
     session = open_trial(bundle, engine, threads, precision=precision)  # type: ignore[arg-type]
     info = session.info()
-    found = rankings(bundle, session, recording)
+    found = answers(bundle, session, recording)
+    pairs = [(one, other) for one, other in zip(reference, found, strict=True) if any(one) or any(other)]
     report = Agreement(
         identity(bundle),
         info.name,
@@ -131,19 +132,22 @@ def agreement(
         info.mode,
         info.hop,
         dict(info.versions),
-        len(reference),
-        same_rankings(reference, found),
+        len(pairs),
+        same_rankings([one for one, _ in pairs], [other for _, other in pairs]),
         relative(session, bundle),
         source.name,
         sha256(source) if source.is_file() else "",
+        f"first {TOP}" if bundle.spec.retrieval else "text",
     )
     return report, keep(report, info)
 
 
-def rankings(bundle: Bundle, session: Session, recording: Recording) -> list[tuple[str, ...]]:
-    """The first candidates of every decision on this recording. BundleError for a bundle that ranks none."""
-    if bundle.spec.retrieval is None:
-        raise BundleError(f"bundle {bundle.path} ranks no candidates: there is no agreement to measure")
+def answers(bundle: Bundle, session: Session, recording: Recording) -> list[tuple[str, ...]]:
+    """Of every decision on this recording the first candidates, or, of a bundle without any, what its text
+    gained and what may still change.
+    """
     engine = Engine(bundle, bundle.spec.stream.bind(recording.info), session)
     decisions = decode(engine, recording)
-    return [tuple(hit.id for hit in decision.retrieved.hits) for decision in decisions if decision.retrieved]
+    if bundle.spec.retrieval is None:
+        return [(each.text.delta, each.text.tentative) for each in decisions if each.text]
+    return [tuple(hit.id for hit in each.retrieved.hits) for each in decisions if each.retrieved]

@@ -57,6 +57,16 @@ class OnnxGraph:
         return dict(zip(self.outputs, self._session.run(None, feeds), strict=True))
 
 
+class IntegerGraph(OnnxGraph):
+    """One that computes with integers, which cannot carry what is not a number: said here, not made up."""
+
+    def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        named = super().run(feeds)
+        if not all(np.isfinite(values).all() for values in feeds.values()):
+            return {name: np.full_like(values, np.nan) for name, values in named.items()}
+        return named
+
+
 class OnnxSession(GraphSession):
     """Runs one ONNX file, as bundle.json describes it.
 

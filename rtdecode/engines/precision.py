@@ -9,7 +9,6 @@ the rankings.
 import contextlib
 import hashlib
 import json
-import logging
 import os
 import tempfile
 from collections.abc import Sequence
@@ -31,6 +30,8 @@ REDUCED = ("bf16", "int8")
 RELATIVE = 5e-2  # bfloat16: largest error of the golden outputs, relative, in the square mean
 SHARE = 0.99  # int8: of held-out queries whose first ten candidates are the same, in the same order
 TOP = 10
+FORM = "in halves 1"
+"""Raised with what `halves` computes: cached graphs, and reports on them, are found by it."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,10 @@ class Agreement:
     """How one engine in one precision ranked beside float32.
 
     bundle    of what network and bank it speaks (`identity`)
-    same      queries of `queries` whose first TOP candidates are the same, in the same order
+    same      queries of `queries` whose first TOP candidates are the same, in the same order; or their text
     relative  error of the golden outputs, relative, in the square mean
     source    the recording of the queries, and its hash
+    what      of a query was compared
     """
 
     bundle: str
@@ -54,6 +56,7 @@ class Agreement:
     relative: float
     source: str
     source_sha256: str
+    what: str = f"first {TOP}"
 
     @property
     def share(self) -> float:
@@ -66,14 +69,16 @@ class Agreement:
     @property
     def words(self) -> str:
         return (
-            f"first {TOP} of {self.queries} queries the same in {100 * self.share:.1f} %, "
+            f"{self.what} of {self.queries} queries the same in {100 * self.share:.1f} %, "
             f"outputs differ by {100 * self.relative:.2g} %"
         )
 
 
 def identity(bundle: Bundle) -> str:
-    """A hash of the network and of the candidates it was compared on: with others, rankings differ."""
-    names = ("weights.safetensors", "model.onnx", "bank.safetensors", "bank.jsonl")
+    """A hash of the network and of the candidates, or the language, it was compared on: others differ."""
+    names = ["weights.safetensors", "model.onnx", "bank.safetensors", "bank.jsonl"]
+    if bundle.spec.retrieval is None and bundle.spec.text:
+        names += [bundle.spec.text.lm, bundle.spec.text.lexicon]
     return hashlib.sha256(json.dumps([bundle.spec.files.get(name) for name in names]).encode()).hexdigest()
 
 
@@ -142,18 +147,18 @@ def same_rankings(one: Sequence[Sequence[str]], other: Sequence[Sequence[str]]) 
 
 
 def open_int8(bundle: Bundle, setup: Setup) -> Session:
-    """ONNX Runtime with products of int8, weights per output channel, inputs scaled at every step.
+    """ONNX Runtime with products of int8, each number in two halves (`halves`).
 
     MissingExtra where the graphs have not been quantised and the package onnx, which that takes, is missing.
     """
-    from rtdecode.engines.onnx import VERSIONS, OnnxGraph
+    from rtdecode.engines.onnx import VERSIONS, IntegerGraph
 
-    spec = bundle.spec
-    info = EngineInfo("onnx", setup.mode, setup.hop, "int8", setup.threads, "cpu", VERSIONS)
+    spec, versions = bundle.spec, {**VERSIONS, "int8": FORM}
+    info = EngineInfo("onnx", setup.mode, setup.hop, "int8", setup.threads, "cpu", versions)
     name = graph_file(spec, setup.mode, setup.hop)
-    graph = OnnxGraph(quantised(bundle, setup, name, setup.mode), setup.threads)
+    graph = IntegerGraph(quantised(bundle, setup, name, setup.mode), setup.threads)
     if setup.mode == "incremental":
-        whole = OnnxGraph(quantised(bundle, setup, ACTIVATIONS, "activations"), setup.threads)
+        whole = IntegerGraph(quantised(bundle, setup, ACTIVATIONS, "activations"), setup.threads)
         plan = plan_of(spec.model.config)
         network = GraphNetwork(graph, whole, plan, spec, setup.hop)
         return IncrementalSession(network, plan, info, spec.model.size)
@@ -166,28 +171,24 @@ def quantised(bundle: Bundle, setup: Setup, name: str, part: str) -> Path:
     import onnxruntime
 
     source = listed(bundle, name)
-    key = key_of(bundle, setup, "onnx", part, {"onnxruntime": onnxruntime.__version__})
+    key = key_of(bundle, setup, "onnx", part, {"onnxruntime": onnxruntime.__version__, "int8": FORM})
     return find(key) or store(key, lambda path: quantise(source, path))
 
 
 def quantise(source: Path, path: Path) -> None:
-    """Write the int8 form of an ONNX file: matrix products alone."""
+    """Write the int8 form of an ONNX file: its matrix products in halves."""
     try:
         import onnx
-        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        from rtdecode.engines.halves import in_halves
     except ImportError as problem:
         raise MissingExtra("onnx (needed once, to quantise this network)", "offline") from problem
-    model = onnx.load(source)
-    del model.graph.value_info[:]  # shapes from before the exporter's own changes
-    plain = path.with_name("plain.onnx")
     try:
-        onnx.save(model, plain)
-        logging.disable(logging.WARNING)  # it asks everybody to run a preparation that brings nothing here
-        quantize_dynamic(
-            plain, path, op_types_to_quantize=["MatMul"], per_channel=True, weight_type=QuantType.QInt8
-        )
-    except Exception as problem:  # whatever the quantiser's helpers raise
-        raise BundleError(f"{source} cannot be quantised: {str(problem).splitlines()[0]}") from problem
-    finally:
-        logging.disable(logging.NOTSET)
-        plain.unlink(missing_ok=True)
+        model = onnx.load(source)
+        share = in_halves(model)
+        onnx.save(model, path)
+    except Exception as problem:  # whatever the package's helpers raise
+        said = (str(problem) or type(problem).__name__).splitlines()[0]
+        raise BundleError(f"{source} cannot be quantised: {said}") from problem
+    if not share:
+        raise BundleError(f"{source} has no product with known weights to do in int8", hint="use fp32")

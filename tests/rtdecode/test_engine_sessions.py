@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from rtdecode.bundle import Bundle
-from rtdecode.engines import ENGINES, PARITY, Frames, Session, open_session, why_not_incremental
+from rtdecode.engines import ENGINES, PARITY, Frames, Session, open_session, open_trial, why_not_incremental
 from rtdecode.engines.incremental import IncrementalSession
 from rtdecode.engines.plan import plan_of
 from rtdecode.errors import BundleError, ConfigError
@@ -92,6 +92,33 @@ def test_windows_are_the_oracles(bundles, engine: str, mode, hop: int) -> None:
         wholes = session.wholes
         session.run(samples(SIZE, seed=6))
         assert session.wholes == wholes + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "hop"),
+    [
+        (STREAM, "stream", HOP),
+        (STREAM, "stream", 1),
+        (WINDOW, "window", HOP),
+        (WINDOW, "incremental", HOP),
+    ],
+)
+def test_int8_is_near_the_oracle_in_every_mode(
+    bundles, name: str, mode, hop: int, monkeypatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RTDECODE_CACHE", str(tmp_path))
+    monkeypatch.setattr("rtdecode.engines.halves.LEAST", 1)  # of a network as small as this, every product
+    bundle, x = bundles(name), samples(16 * HOP)
+    oracle = open_session(bundle, "numpy", mode="stream" if mode == "stream" else "window", precision="fp64")
+    session = open_trial(bundle, "onnx", mode=mode, hop=hop, precision="int8")
+    if mode == "stream":
+        expected, found = fed(oracle, x, HOP), fed(session, x, hop)
+    else:
+        expected, found = ([each.run(window) for window in windows(x, hop)] for each in (oracle, session))
+    one, other = joined(found, "estimate"), joined(expected, "estimate")
+    assert one is not None and other is not None
+    error = np.linalg.norm(one - other) / np.linalg.norm(other)
+    assert 1e-6 < error < 5e-4  # float32: 1e-7; 8 bits alone: 1e-2
 
 
 @settings(max_examples=15, deadline=None)

@@ -3,16 +3,21 @@
 Why it matters: it is where a user learns which engine a decoder will run on, and what to install for another.
 """
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from rtdecode.bundle import load_bundle
 from rtdecode.cli import main
 from rtdecode.commands.engines import chosen
-from rtdecode.engines import select
+from rtdecode.engines import open_session, select
 from rtdecode.engines.probe import Probe, probe
+from rtdecode.errors import ConfigError
+from rtdecode.recordings import Recording
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 DEMO = RECORDINGS / "demo"
@@ -85,7 +90,48 @@ def test_agreement_is_measured_on_a_held_out_recording_and_stored(
     (report,) = tmp_path.glob("agreement-*.json")
     found = json.loads(report.read_text())
     assert found["queries"] > 100 and 0 < found["same"] <= found["queries"] and 0 < found["relative"] < 0.05
-    # the demo's network is not quantised for free: whatever is found is what is told and acted on
-    agrees = found["same"] >= 0.99 * found["queries"]
-    assert code == (0 if agrees else 1)
-    assert ("does NOT agree" in said) == (not agrees)
+    # what `live --precision int8` asks for
+    assert found["same"] >= 0.99 * found["queries"] and found["what"] == "first 10"
+    assert code == 0 and "; agrees" in said
+    assert open_session(load_bundle(DEMO), precision="int8").info().precision == "int8"
+
+
+def test_one_that_says_otherwise_does_not_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    pytest.importorskip("onnx", reason="graphs are quantised with it")
+    from rtdecode.engines import halves
+
+    def coarse(weights: np.ndarray) -> tuple[np.ndarray, ...]:
+        first, second, *scales = split(weights)
+        return first, np.zeros_like(second), *scales
+
+    split = halves.split
+    monkeypatch.setenv("RTDECODE_CACHE", str(tmp_path))
+    monkeypatch.setattr(halves, "split", coarse)  # eight bits of each weight
+    code = main(["engines", str(DEMO), "--precision", "int8", "--agree", str(RECORDINGS / "demo.xdf")])
+    assert code == 1 and "does NOT agree: it will be refused" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="in int8 disagrees with float32"):
+        open_session(load_bundle(DEMO), precision="int8")
+
+
+def test_a_bundle_without_candidates_agrees_by_its_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnx", reason="graphs are quantised with it")
+    from rtdecode.commands import engines
+    from tests.bundles import LABELS, SFREQ, make_bundle, planted
+
+    monkeypatch.setenv("RTDECODE_CACHE", str(tmp_path / "cache"))
+    whole = make_bundle(tmp_path / "tiny")
+    units = ("microvolts",) * len(LABELS)
+    recording = Recording(planted(seconds=30.0, seed=4), SFREQ, LABELS, units, "EEG", "held out")
+    texts = dataclasses.replace(whole, spec=dataclasses.replace(whole.spec, retrieval=None), bank=None)
+    report, file = engines.agreement(texts, recording, tmp_path / "held-out.xdf", "onnx", "int8")
+    assert file.exists() and report.passes and report.queries > 50
+    assert report.words.startswith(f"text of {report.queries} queries the same in 100.0 %")
+    assert report.bundle != engines.agreement(whole, recording, tmp_path, "onnx", "int8")[0].bundle
+    said = engines.answers(texts, open_session(texts), recording)
+    answers = [[(delta, tentative + "x") for delta, tentative in said], said]
+    monkeypatch.setattr(engines, "answers", lambda bundle, session, recording: answers.pop())
+    assert engines.agreement(texts, recording, tmp_path, "onnx", "int8")[0].same == 0
