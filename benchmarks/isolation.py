@@ -1,13 +1,15 @@
 """Does anything the screen goes through reach the decoder? One core, one screen, the same run.
 
-    python benchmarks/isolation.py [--seconds 10] [--channels 306] [--realtime] [--json]
+    python benchmarks/isolation.py [--rounds 4] [--seconds 10] [--channels 306] [--processor auto] [--json]
 
 The real screen, in a process and pseudo-terminal of its own, reads the core's pictures; then it is frozen,
-resized without pause, and killed; at last nobody reads the core's lines. Prints p50 and p99 of what the core
-adds to its network in each phase, with the way from the sender and without, and the ratio to no screen.
+resized without pause, and killed; at last nobody reads the core's lines; then from the beginning, for every
+round. Prints p50 and p99 of what the core adds to its network in each phase of all rounds, with the way from
+the sender and without, and the ratio to no screen: of all, and of the least and the most disturbed round.
 """
 
 import argparse
+import dataclasses
 import fcntl
 import json
 import os
@@ -33,25 +35,26 @@ from rtdecode.bench.probe import ProbedSupervisor, Stopwatch
 from rtdecode.bench.push_log import PushLog
 from rtdecode.bench.sender import Plan, sending
 from rtdecode.live.config import CoreConfig
+from rtdecode.live.processor import reserved
 from rtdecode.live.signal_memory import SignalMemory
 from rtdecode.live.slot import Slot, signal_name
+from rtdecode.live.supervisor import Supervisor
 from rtdecode.sources.lsl import quiet
 
 START_S, SFREQ = 5.0, 1000.0
 SIZES = ((120, 36), (80, 24), (200, 60), (60, 15))
 PHASES = ("screen", "frozen", "resized", "killed", "nobody reads")
+Phases = dict[str, np.ndarray]  # by phase, (decisions, 2)
 
 
 def view(slot_name: str) -> None:
     """The screen's process: the real app on pictures of another process's core."""
-    import dataclasses
-
     from rtdecode.live.priority import give_way
     from rtdecode.snapshot import Decoder, Snapshot
     from rtdecode.tui.app import LiveApp
 
     # attaching must not make this process's tracker the owner: it would unlink what the core still writes
-    resource_tracker.register = lambda *_: None  # type: ignore[assignment]
+    resource_tracker.register = lambda *_: None
     give_way()  # as the process of a decoder's screen does
     slot, rows, decoder = Slot(name=slot_name), SignalMemory(signal_name(slot_name)), Decoder()
 
@@ -97,34 +100,36 @@ class Screen:
         self.process.wait()
 
 
-def measure(seconds: float, channels: int, realtime: bool) -> tuple[dict[str, np.ndarray], int]:
-    """By phase, milliseconds over inference of each decision (pushed, readable); the bytes drawn."""
-    total_s = START_S + len(PHASES) * seconds + 2.0
+def measure(rounds: int, seconds: float, base: CoreConfig, channels: int) -> tuple[list[Phases], int]:
+    """By round and phase, milliseconds over inference of each decision (pushed, readable); bytes drawn."""
+    total_s = START_S + rounds * (len(PHASES) * seconds + 0.5 * START_S) + 2.0
     name, log = stream_name(), PushLog(1, round(total_s * SFREQ) + 1)
     watch = Stopwatch(round(100 * total_s))
-    edges: list[float] = []
+    edges, drawn = list[float](), 0
     with tempfile.TemporaryDirectory(prefix="rtdecode-isolation-") as folder:
         bundle = Path(folder) / "bundle"
         make_bench_bundle(bundle, channels, SFREQ)
         plan = Plan(name, log.name, channels, SFREQ, total_s, index=False)
-        config = CoreConfig(str(bundle), name, wait_s=15.0, realtime=realtime)
-        with sending(plan), ProbedSupervisor(config, watch) as core:
+        config = dataclasses.replace(base, bundle=str(bundle), stream=name)
+        with sending(plan), reserved(config) as placed, ProbedSupervisor(placed, watch) as core:
             assert core._slot is not None
-            screen = Screen(core._slot.name)
-            try:
-                _until(core, time.monotonic() + START_S)
-                for phase in PHASES:
+            for k in range(rounds):
+                screen = Screen(core._slot.name)
+                try:
+                    _until(core, time.monotonic() + (0.5 if k else 1.0) * START_S)  # it starts: not measured
+                    for phase in PHASES:
+                        edges.append(time.monotonic())
+                        if phase == "frozen":
+                            screen.send(signal.SIGSTOP)
+                        elif phase == "resized":
+                            screen.send(signal.SIGCONT)
+                        elif phase == "killed":
+                            screen.end()
+                        _until(core, edges[-1] + seconds, phase, screen)
                     edges.append(time.monotonic())
-                    if phase == "frozen":
-                        screen.send(signal.SIGSTOP)
-                    elif phase == "resized":
-                        screen.send(signal.SIGCONT)
-                    elif phase == "killed":
-                        screen.end()
-                    _until(core, edges[-1] + seconds, phase, screen)
-                edges.append(time.monotonic())
-            finally:
-                screen.end()
+                finally:
+                    screen.end()
+                    drawn += screen.shown
             rows, start = watch.rows(), log.start
         index = np.rint((rows[:, 0] - start) * SFREQ).astype(int)
         pushed = 1e3 * (rows[:, 1] - log.times(index)) - rows[:, 2]
@@ -132,11 +137,12 @@ def measure(seconds: float, channels: int, realtime: bool) -> tuple[dict[str, np
         log.stop()
         log.close()
         watch.close()
-    phase_of = np.searchsorted(edges, rows[:, 1]) - 1
-    return {phase: extra[phase_of == k] for k, phase in enumerate(PHASES)}, screen.shown
+    span = np.searchsorted(edges, rows[:, 1]) - 1
+    each = len(PHASES) + 1  # edges of a round
+    return [{p: extra[span == each * r + k] for k, p in enumerate(PHASES)} for r in range(rounds)], drawn
 
 
-def _until(core: ProbedSupervisor, end: float, phase: str = "", screen: Screen | None = None) -> None:
+def _until(core: Supervisor, end: float, phase: str = "", screen: Screen | None = None) -> None:
     k = 0
     while time.monotonic() < end:
         if phase == "nobody reads":
@@ -150,8 +156,10 @@ def _until(core: ProbedSupervisor, end: float, phase: str = "", screen: Screen |
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--channels", type=int, default=306)
+    parser.add_argument("--processor", default="auto", help="auto, any or a number, as of `rtdecode live`")
     parser.add_argument("--realtime", action="store_true", help="the core asks for real-time priority")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--view", help=argparse.SUPPRESS)
@@ -160,10 +168,14 @@ def main() -> int:
         view(options.view)
         return 0
     quiet()
-    found, drawn = measure(options.seconds, options.channels, options.realtime)
-    if not drawn or not all(len(ms) for ms in found.values()):
+    config = CoreConfig("", wait_s=15.0, realtime=options.realtime, processor=options.processor)
+    rounds, drawn = measure(options.rounds, options.seconds, config, options.channels)
+    if not drawn or not all(len(ms) for found in rounds for ms in found.values()):
         print("a phase holds no decision, or the screen drew nothing", file=sys.stderr)
         return 1
+    found = {phase: np.concatenate([one[phase] for one in rounds]) for phase in PHASES}
+    each = {phase: [np.quantile(one[phase], 0.99, axis=0) for one in rounds] for phase in PHASES}
+    beside = {phase: np.array(each[phase]) / np.array(each["killed"]) for phase in PHASES}
     p99 = {phase: np.quantile(ms, 0.99, axis=0).tolist() for phase, ms in found.items()}
     p50 = {phase: np.quantile(ms, 0.5, axis=0).tolist() for phase, ms in found.items()}
     ratio = {phase: [a / b for a, b in zip(p99[phase], p99["killed"], strict=True)] for phase in PHASES}
@@ -172,11 +184,13 @@ def main() -> int:
         return 0
     for phase in PHASES:
         said = [
-            f"{what} p50 {p50[phase][k]:5.2f} p99 {p99[phase][k]:5.2f} ms, {ratio[phase][k]:.2f} x"
+            f"{what} p50 {p50[phase][k]:5.2f} p99 {p99[phase][k]:5.2f} ms, {ratio[phase][k]:.2f} x "
+            f"({beside[phase][:, k].min():.2f} to {beside[phase][:, k].max():.2f})"
             for k, what in enumerate(("pushed to published", "readable to decided"))
         ]
         print(f"{phase:<13} " + "   ".join(said))
-    print(f"minus inference; x: p99 beside that with the screen killed; the screen drew {drawn / 1e6:.1f} MB")
+    print(f"load {os.getloadavg()[0]:.1f}, the screen drew {drawn / 1e6:.1f} MB; minus inference;")
+    print("x: p99 beside that with the screen killed (least to most of the rounds)")
     return 0
 
 

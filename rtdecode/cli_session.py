@@ -48,7 +48,12 @@ def add_live(commands: Commands) -> None:
         help="less than fp32 (default) must have been found to agree: `rtdecode engines BUNDLE --agree`",
     )
     live.add_argument("--assume-unit", default="", metavar="UNIT", help="unit of channels that state none")
-    live.add_argument("--bad", choices=("keep", "mask"), default="keep", help="flat, railed, noisy channels")
+    live.add_argument(
+        "--bad",
+        choices=("keep", "mask", "interpolate"),
+        default="keep",
+        help="flat, railed, noisy channels: use them, hold them still, or make them of the good ones",
+    )
     live.add_argument(
         "--policy",
         choices=("latest", "every"),
@@ -57,6 +62,12 @@ def add_live(commands: Commands) -> None:
     )
     live.add_argument(
         "--realtime", action="store_true", help="real-time priority and locked memory for the decoder (Linux)"
+    )
+    live.add_argument(
+        "--processor",
+        default="auto",
+        metavar="auto|any|N",
+        help="the one that the decoder keeps to, and our other processes off (Linux; default auto)",
     )
     live.add_argument(
         "--rescore", metavar="MODEL", help="a causal language model (folder, cached id) asked about sentences"
@@ -80,22 +91,30 @@ def add_live(commands: Commands) -> None:
     )
     live.add_argument("--outlets", default="", metavar="PREFIX", help="publish the results as LSL streams")
     live.add_argument(
-        "--watch", nargs="?", const="", metavar="HOST:PORT", help="let `rtdecode watch` look (127.0.0.1:7700)"
+        "--watch",
+        nargs="?",
+        const="",
+        metavar="HOST:PORT",
+        help="let `rtdecode watch` look (127.0.0.1:7700; of several decoders 7710 and those after it)",
     )
     live.set_defaults(run=_live)
 
 
 def _live(options: argparse.Namespace) -> int:
     from rtdecode.live.config import CoreConfig
-    from rtdecode.remote.address import parse
+    from rtdecode.live.processor import parse as parse_processor
+    from rtdecode.remote.address import SESSION_PORT, SEVERAL_PORT, parse
 
     if options.engine == "auto" and options.record:
         raise ConfigError(
             "a session log names its engine, and auto chooses one anew each time",
             hint=f"`rtdecode engines {options.bundle[0]}` says which it would be: name that",
         )
-    watch = None if options.watch is None else parse(options.watch)
+    several = options.streams is not None or len(options.bundle) > 1
+    port = SEVERAL_PORT if several else SESSION_PORT
+    watch = None if options.watch is None else parse(options.watch, port)
     _check_rescoring(options)
+    _check_places(options)
     config = CoreConfig(
         str(options.bundle[0]),
         options.stream,
@@ -112,11 +131,12 @@ def _live(options: argparse.Namespace) -> int:
         markers=options.markers,
         precision=options.precision,
         realtime=options.realtime,
+        processor=parse_processor(options.processor),
         rescore=options.rescore or "",
         rescore_deadline_s=options.rescore_deadline or 1.0,
         allow_corrections=options.allow_corrections,
     )
-    if options.streams is not None or len(options.bundle) > 1:
+    if several:
         from rtdecode.commands.several import run_several
 
         return run_several(
@@ -127,7 +147,7 @@ def _live(options: argparse.Namespace) -> int:
             duration_s=options.duration,
             decisions=options.decisions,
             record=options.record,
-            watch=watch is not None,
+            watch=watch,
             sessions=options.sessions,
         )
     if options.headless:
@@ -157,10 +177,25 @@ def _check_rescoring(options: argparse.Namespace) -> None:
     model_folder(options.rescore)
 
 
+def _check_places(options: argparse.Namespace) -> None:
+    """Before anything is started: where the channels sit must be known to interpolate them."""
+    if options.bad != "interpolate":
+        return
+    from rtdecode.finding import peek_bundle
+    from rtdecode.montage import check_places
+
+    for path in options.bundle:
+        if spec := peek_bundle(path).spec:  # what is no bundle is refused by whoever opens it
+            check_places(spec.stream.labels, str(path))
+
+
 def add_watch(commands: Commands) -> None:
     watch = commands.add_parser("watch", help="a running session's screen elsewhere, read-only")
     watch.add_argument(
-        "where", nargs="?", default="", metavar="HOST:PORT", help="as `rtdecode live --watch` said"
+        "where",
+        nargs="*",
+        metavar="HOST:PORT",
+        help="as `rtdecode live --watch` said; of several, n shows the next",
     )
     watch.add_argument("--log", type=Path, metavar="LOG", help="follow a session log that somebody writes")
     watch.add_argument("--fps", type=positive, metavar="N", help="pictures a second (15; in a browser 5)")
@@ -176,15 +211,15 @@ def _watch(options: argparse.Namespace) -> int:
 
     if options.log and options.where:
         raise ConfigError(
-            f"{options.where} is a running session and --log {options.log} a log: one screen shows one",
+            f"{options.where[0]} is a running session and --log {options.log} a log: one screen shows one",
             hint="leave one of them out",
         )
-    where = options.log or parse(options.where)
+    where = [parse(text) for text in options.where or [""]]
     if options.web is None and options.log:
         return run_log(options.log)
     if options.web is None:
         return run_watch(where, fps=options.fps or 15.0)
-    return run_web(where, web_address(options.web), fps=options.fps or WEB_FPS)
+    return run_web(options.log or where, web_address(options.web), fps=options.fps or WEB_FPS)
 
 
 def add_replay(commands: Commands) -> None:

@@ -131,11 +131,35 @@ class Recording:
 
 
 @dataclass(frozen=True)
+class Onset:
+    """A committed word. t: session second at which it was committed; start: when it was read, in seconds of
+    signal from then (negative: before it)."""
+
+    t: float
+    start: float
+    text: str
+
+
+@dataclass(frozen=True)
 class TextLine:
-    """Committed text with the session second of its first word."""
+    """Committed text with the session second of its first word. words: those of the last seconds."""
 
     t: float
     text: str
+    words: tuple[Onset, ...] = ()
+
+
+@dataclass(frozen=True)
+class Retry:
+    """The search for a stream that is not there.
+
+    wanted  which stream, in words: "named 'EEG'";  tried  searches that ended so far
+    next_s  seconds until the next one begins, 0 while one is under way
+    """
+
+    wanted: str
+    tried: int = 0
+    next_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -143,7 +167,7 @@ class Snapshot:
     """Everything the screen shows.
 
     state_s    seconds spent in `state`;  detail: a sentence or progress, e.g. "1.8 / 3.0 s"
-    found      names of the streams seen while connecting
+    found      names of the streams seen while connecting;  retry: None while nothing is looked for
     elapsed_s  session seconds;  published  monotonic seconds when this was written
     decision   newest decision; decided_s  session second at which it was published
     held_s     how long the current top-1 has led;  agrees  of the last 8 decisions, how many had this top-1
@@ -171,6 +195,7 @@ class Snapshot:
     events: tuple[Event, ...] = ()
     event_count: int = 0
     recording: Recording | None = None
+    retry: Retry | None = None
     signal_sfreq: float = 0.0
     signal: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 

@@ -22,6 +22,8 @@ from rtdecode.bench.push_log import PushLog
 from rtdecode.bench.sender import INDEX_MODULO, Plan, sending
 from rtdecode.errors import RtdecodeError
 from rtdecode.live.config import CoreConfig
+from rtdecode.live.priority import short_turns
+from rtdecode.live.processor import keep_to, reserved
 
 WARM_S = 1.0  # left out at the beginning of every measurement
 SPARE_S = 20.0  # beyond the signal's length, for starting and stopping
@@ -86,7 +88,8 @@ def decoder(cell: Cell, bundle: Path, watcher: Callable[[Any], None] | None = No
     try:
         with (
             sending(plan) as said,
-            ProbedSupervisor(CoreConfig(str(bundle), name, wait_s=15.0), watch) as core,
+            reserved(CoreConfig(str(bundle), name, wait_s=15.0, processor="auto")) as config,
+            ProbedSupervisor(config, watch) as core,
         ):
             used = _CpuOf(core.pid)
             deadline = time.monotonic() + total_s + SPARE_S
@@ -182,7 +185,11 @@ def flood(cell: Cell, bundle: Path) -> Times:
     watch = Stopwatch(round(200 * cell.seconds) + 1000)
     plan = Plan(name, log.name, cell.channels, cell.sfreq, cell.seconds, chunk, flood=True, index=False)
     try:
-        with sending(plan), ProbedSupervisor(CoreConfig(str(bundle), name, wait_s=15.0), watch) as core:
+        with (
+            sending(plan),
+            reserved(CoreConfig(str(bundle), name, wait_s=15.0, processor="auto")) as config,
+            ProbedSupervisor(config, watch) as core,
+        ):
             total = round(cell.seconds * cell.sfreq) // chunk * chunk
             hop = 0.03 * cell.sfreq
             began, deadline, quiet_since, before = 0.0, time.monotonic() + 60.0, time.monotonic(), 0
@@ -285,17 +292,20 @@ def reading(said: Connection, name: str, log_name: str, cell: Cell) -> None:
 
 
 def inference(cell: Cell, bundle: Path) -> Times:
-    """The network alone, woken at the same cadence; cpu: its own share of a core."""
-    ms, cpu = spawned(_infer, str(bundle), cell.seconds, timeout_s=cell.seconds + SPARE_S)
+    """The network alone, woken at the same cadence, placed as the core is; cpu: its own share of a core."""
+    with reserved(CoreConfig(str(bundle), processor="auto")) as config:
+        ms, cpu = spawned(_infer, config, cell.seconds, timeout_s=cell.seconds + SPARE_S)
     return times_of(ms, cpu)
 
 
-def _infer(said: Connection, bundle_path: str, seconds: float) -> None:
+def _infer(said: Connection, config: CoreConfig, seconds: float) -> None:
+    keep_to(config.processor)
+    short_turns()
     from rtdecode.bundle import load_bundle
     from rtdecode.engines import open_session
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    bundle = load_bundle(bundle_path)
+    bundle = load_bundle(config.bundle)
     session = open_session(bundle)
     x = np.ascontiguousarray(bundle.golden["x"][0])
     hops = round(seconds / bundle.spec.hop_s)

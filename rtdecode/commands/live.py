@@ -11,6 +11,7 @@ from typing import Any
 
 from rtdecode.commands.interrupted import Interrupted
 from rtdecode.live.config import CoreConfig
+from rtdecode.live.processor import reserved
 from rtdecode.live.recorder import recorded
 from rtdecode.live.supervisor import CoreStopped, Supervisor
 from rtdecode.remote.address import Address
@@ -38,9 +39,10 @@ def run_headless(
     """
     with (
         Interrupted() as interrupted,
+        reserved(config) as config,
         recorded(config, record) as fed,
         core(fed) as decoder,
-        published(decoder, watch) as seen,
+        published([decoder], watch) as seen,
     ):
         if seen:
             say(f"elsewhere: {seen.command}")

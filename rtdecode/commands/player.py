@@ -100,6 +100,11 @@ class Player:
     def play(self) -> Play:
         return self._play
 
+    def second_of(self, stream: str, t: float) -> float | None:
+        """Second of the recording of a sample with the stamp `t` of this stream (its uid)."""
+        anchor = self._anchors.get(stream)
+        return None if anchor is None else t - anchor
+
     def figures(self, fresh: bool) -> Figures | None:
         return self._tracking.figures(fresh) if self._tracking else None
 
@@ -134,7 +139,8 @@ class Player:
         said = {event.start for event in events}
         starts = tuple(event.start for event in events if event.kind == "sentence")
         marks = tuple(t for t, _ in about["markers"] if t not in said)
-        self.landmarks = Landmarks(marks, starts)
+        words = tuple((event.start, event.text) for event in events if event.kind == "word")
+        self.landmarks = Landmarks(marks, starts, words)
         self._play = Play(0.0, about["length_s"])
 
     def _placed(self, place: dict[str, Any]) -> None:

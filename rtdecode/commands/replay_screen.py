@@ -48,7 +48,9 @@ def run_replay_decoded(
     headless = headless or not sys.stdout.isatty()
     wait_s = WAIT_S if headless else None
     # every hop, however late: what is decided must not depend on the speed
-    config = CoreConfig(str(bundle), name, wait_s=wait_s, assume_unit=assume_unit, policy="every")
+    config = CoreConfig(
+        str(bundle), name, wait_s=wait_s, assume_unit=assume_unit, policy="every", processor="auto"
+    )
     with Player(file, name, select=select, speed=speed, loop=loop, at_s=at_s) as player:
         player.compare(bundle)
         for note in player.notes:

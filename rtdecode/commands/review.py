@@ -7,11 +7,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rtdecode.errors import RecordingError
+from rtdecode.report.clock import number
+from rtdecode.report.facts import drawn_ms
+from rtdecode.report.html import clean
+from rtdecode.report.rescored import rescored
 from rtdecode.session.manifest import bundle_hash
 from rtdecode.session.reader import SessionLog
 
-EVENTS_SHOWN, LEADERS_SHOWN, TEXT_SHOWN = 12, 5, 2000
+EVENTS_SHOWN, LEADERS_SHOWN, CORRECTIONS_SHOWN, TEXT_SHOWN = 12, 5, 5, 2000
 
 
 def run_review(
@@ -54,6 +60,8 @@ def summary(log: SessionLog) -> Iterator[str]:
         )
     yield from _runs(log)
     yield from _decisions(log)
+    yield from _corrections(log)
+    yield from _latency(log)
     yield from _events(log)
 
 
@@ -98,6 +106,30 @@ def _decisions(log: SessionLog) -> Iterator[str]:
         yield f"    {share:5.1f} %  {ident}  {words}  (mean probability {prob:.2f})"
     if said := "".join(text).strip():
         yield f"text: {said[:TEXT_SHOWN]}{'…' if len(said) > TEXT_SHOWN else ''}"
+
+
+def _corrections(log: SessionLog) -> Iterator[str]:
+    found = [one for line in log.lines("event") if (one := rescored(line, line["t"])) is not None]
+    if not found:
+        return
+    yield f"corrections by a language model: {len(found)}, beside the text"
+    for one in found[:CORRECTIONS_SHOWN]:
+        late = ", late" if one.late else ""
+        yield f"  [{one.t:8.1f} s] “{clean(one.said)}” → “{clean(one.now)}”{late}"
+    if len(found) > CORRECTIONS_SHOWN:
+        yield f"  and {len(found) - CORRECTIONS_SHOWN} more: `rtdecode report` lists them"
+
+
+def _latency(log: SessionLog) -> Iterator[str]:
+    """total: readable to published;  screen: published to drawn, of the decisions that a screen drew."""
+    stages = [line.get("stage_ms") for line in log.lines("decision")]
+    total = [number(stage.get("total")) for stage in stages if isinstance(stage, dict)]
+    drawn = [ms for line in log.lines("drawn") for ms in drawn_ms(line)]
+    for what, found in (("total", [ms for ms in total if ms is not None]), ("screen", drawn)):
+        if found:
+            p50, p99 = np.percentile(found, [50, 99])
+            times = f"p50 {p50:.2f} ms, p99 {p99:.2f} ms, longest {max(found):.2f} ms"
+            yield f"{what}: {times} of {len(found)} {'decisions' if what == 'total' else 'that were drawn'}"
 
 
 def _events(log: SessionLog) -> Iterator[str]:

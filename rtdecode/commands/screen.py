@@ -1,11 +1,12 @@
 """`rtdecode live` with its screen: the core in a process of its own, the screen in this one."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rtdecode.errors import RtdecodeError
 from rtdecode.live.config import CoreConfig
+from rtdecode.live.processor import reserved
 from rtdecode.live.sessions import Recordings
 from rtdecode.live.supervisor import CoreStopped, Supervisor
 from rtdecode.remote.address import Address
@@ -76,6 +77,9 @@ class SessionControl:
     def reset_counters(self) -> bool:
         return self._core.reset_counters()
 
+    def drawn(self, ms: Sequence[float]) -> bool:
+        return self._core.drawn(ms)
+
     def tick(self) -> None:
         self._recordings.tick()
 
@@ -99,9 +103,10 @@ def run_screen(
         raise RtdecodeError("stdout is not a terminal", hint="--headless prints decisions as JSON lines")
     keymap.read()  # what is wrong with the user's keys is said before anything starts
     with (
+        reserved(config) as config,
         Recordings(config, sessions) as recordings,
         core(recordings.first(record)) as decoder,
-        published(decoder, watch) as seen,
+        published([decoder], watch) as seen,
     ):
         watched = _Watched(decoder)
         watched.app = app(watched)

@@ -5,15 +5,18 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from rtdecode.commands.interrupted import Interrupted
 from rtdecode.commands.live import POLL_S, forget_stdout, say, summary, tell
 from rtdecode.errors import ConfigError, RtdecodeError
 from rtdecode.live.config import CoreConfig
+from rtdecode.live.processor import each_reserved
 from rtdecode.live.several import Member, Running, Several, members
 from rtdecode.live.supervisor import CoreStopped
+from rtdecode.remote.address import Address
+from rtdecode.remote.publisher import Published, published
 from rtdecode.snapshot import Snapshot
 
 BATCHED = "batched"  # the engine that several cores share
@@ -28,11 +31,12 @@ def run_several(
     duration_s: float | None = None,
     decisions: int | None = None,
     record: Path | None = None,
-    watch: bool = False,
+    watch: Address | None = None,
     sessions: Path = Path("sessions"),
 ) -> int:
     """`rtdecode live` of several. streams: names between commas; None: config's one, with several bundles.
 
+    watch  where to publish the pictures of the first; the others have the ports after it
     ConfigError for what cannot be asked of several.
     """
     if streams is not None and (config.stream or config.source_id or config.where):
@@ -42,14 +46,20 @@ def run_several(
         )
     if streams is None and config.stream is None:
         raise ConfigError("several bundles need the name of their stream", hint="--stream NAME")
-    if watch:
-        raise ConfigError("--watch shows one decoder", hint="start one `rtdecode live --watch` for each")
     names = [config.stream or ""] if streams is None else [name.strip() for name in streams.split(",")]
-    with _batch(config, bundles, names, record) as config:
-        planned = members(config, names, bundles, record)
+    with (
+        _batch(config, bundles, names, record) as config,
+        _placed(members(config, names, bundles, record)) as planned,
+    ):
         if headless:
-            return run_several_headless(planned, duration_s=duration_s, decisions=decisions)
-        return run_several_screen(planned, sessions)
+            return run_several_headless(planned, duration_s=duration_s, decisions=decisions, watch=watch)
+        return run_several_screen(planned, sessions, watch)
+
+
+@contextmanager
+def _placed(planned: Sequence[Member]) -> Iterator[Sequence[Member]]:
+    with each_reserved([one.config for one in planned]) as configs:
+        yield [dataclasses.replace(one, config=own) for one, own in zip(planned, configs, strict=True)]
 
 
 @contextmanager
@@ -75,7 +85,11 @@ def _batch(
 
 
 def run_several_headless(
-    planned: Sequence[Member], *, duration_s: float | None = None, decisions: int | None = None
+    planned: Sequence[Member],
+    *,
+    duration_s: float | None = None,
+    decisions: int | None = None,
+    watch: Address | None = None,
 ) -> int:
     """Decode until the duration, `decisions` of each, a signal, or the reader of stdout ends it.
 
@@ -83,13 +97,17 @@ def run_several_headless(
     Each line is a decision as of one stream, with "stream" and "bundle" before it. One that ends says why on
     stderr and the others go on; the exit code then tells of it (Several.exit_code).
     """
-    with Interrupted() as interrupted, Several(planned) as several:
+    with Interrupted() as interrupted, Several(planned) as several, _seen(several, watch) as seen:
+        if seen:
+            say(f"elsewhere: {seen.command}")
         try:
             _print_decisions(several, interrupted, duration_s, decisions)
         except KeyboardInterrupt:  # the second Ctrl-C: whoever should read stdout does not
             forget_stdout()
             raise
     for running in several.all:
+        if running.core.rescored:
+            say(f"{running.member.name}: {running.core.rescored}")
         if running.last:
             say(f"{running.member.name}: {summary(running.said, running.last)}")
     return several.exit_code
@@ -133,7 +151,11 @@ def _why(error: RtdecodeError) -> str:
     return f"error: {error}{trace}"
 
 
-def run_several_screen(planned: Sequence[Member], sessions: Path) -> int:
+def _seen(several: Several, watch: Address | None) -> AbstractContextManager[Published | None]:
+    return published([running.core for running in several.all], watch)
+
+
+def run_several_screen(planned: Sequence[Member], sessions: Path, watch: Address | None = None) -> int:
     """Show one of the decoders at a time until the user quits; they all go on meanwhile."""
     if not sys.stdout.isatty():
         raise RtdecodeError("stdout is not a terminal", hint="--headless prints decisions as JSON lines")
@@ -142,12 +164,16 @@ def run_several_screen(planned: Sequence[Member], sessions: Path) -> int:
     from rtdecode.tui.several import SeveralApp, Shown
 
     keymap.read()  # what is wrong with the user's keys is said before anything starts
-    with Several(planned, sessions) as several:
+    with Several(planned, sessions) as several, _seen(several, watch) as seen:
         shown = [
             Shown(running.member.name, _Watched(running), SessionControl(running.core, running.recordings))
             for running in several.all
         ]
-        SeveralApp(shown).run()
+        app = SeveralApp(shown)
+        if seen:
+            say(f"elsewhere: {seen.command}")
+            app.call_later(app.notify, seen.command, title="elsewhere", timeout=30, markup=False)
+        app.run()
         errors = [(running.member.name, running.error) for running in several.all if running.error]
     for name, error in errors:
         say(f"{name}: {_why(error)}")

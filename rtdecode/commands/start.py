@@ -202,6 +202,7 @@ def config_of(choice: Live) -> "CoreConfig":
         info.stype or None,
         wait_s=None,
         assume_unit=choice.assume_unit,
+        processor="auto",
         # an id that is another one after each start of the sender would keep it from being found again
         source_id=info.source_id if recognisable(info.source_id) else None,
     )

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rtdecode.errors import MissingExtra, RtdecodeError
@@ -13,22 +14,24 @@ from rtdecode.remote.address import WEB_PORT, Address
 WEB_FPS = 5.0  # of the pictures in a tab
 
 
-def run_watch(where: Address, *, fps: float) -> int:
-    """Show the session at `where` until the user leaves. RtdecodeError for what the user can mend.
+def run_watch(where: Sequence[Address], *, fps: float) -> int:
+    """Show the decoders at `where` until the user leaves. RtdecodeError for what the user can mend.
 
-    fps  pictures a second at most
+    fps  pictures a second of each at most
     """
     _need_terminal()
-    from rtdecode.remote.screen import WatchApp
+    from rtdecode.remote.screen import WatchApp, WatchSeveralApp
     from rtdecode.remote.viewer import Viewer
 
-    viewer = Viewer(where, address.given_token(), fps=fps).start()
+    viewers = [Viewer(each, address.given_token(), fps=fps).start() for each in where]
     try:
-        WatchApp(viewer).run()
+        (WatchApp(viewers[0]) if len(viewers) == 1 else WatchSeveralApp(viewers)).run()
     finally:
-        viewer.stop()
-    if viewer.refused:
-        raise viewer.refused
+        for viewer in viewers:
+            viewer.stop()
+    refused = [viewer.refused for viewer in viewers if viewer.refused]
+    if refused and len(refused) == len(viewers):
+        raise refused[0]
     return 0
 
 
@@ -54,8 +57,8 @@ def _need_terminal() -> None:
         raise RtdecodeError("stdout is not a terminal", hint="--web shows the session in a browser")
 
 
-def run_web(where: Address | Path, web: Address, *, fps: float) -> int:
-    """Serve the screen of the session at `where`, or of the log, to browsers until Ctrl-C. Raises as the
+def run_web(where: Sequence[Address] | Path, web: Address, *, fps: float) -> int:
+    """Serve the screen of the decoders at `where`, or of the log, to browsers until Ctrl-C. Raises as the
     others."""
     if importlib.util.find_spec("textual_serve") is None:
         raise MissingExtra("textual-serve", "web")
@@ -64,12 +67,13 @@ def run_web(where: Address | Path, web: Address, *, fps: float) -> int:
 
     if isinstance(where, Path):
         load(where)  # refused here, not in every tab
-    what = ["--log", str(where)] if isinstance(where, Path) else [str(where)]
+    what = ["--log", str(where)] if isinstance(where, Path) else [*map(str, where)]
+    named = str(where) if isinstance(where, Path) else " ".join(what)
     argv = [sys.executable, "-m", "rtdecode", "watch", *what, "--fps", str(fps)]
     listener = address.listen(web)
     token = address.token_for(listener)
     print(
-        f"rtdecode: the session at {where} is shown at {url(listener, web, token)}",
+        f"rtdecode: the session at {named} is shown at {url(listener, web, token)}",
         file=sys.stderr,
         flush=True,
     )
@@ -79,7 +83,7 @@ def run_web(where: Address | Path, web: Address, *, fps: float) -> int:
             file=sys.stderr,
             flush=True,
         )
-    serve(listener, Page(argv, Door(listener, web, token), f"rtdecode watch {where}"))
+    serve(listener, Page(argv, Door(listener, web, token), f"rtdecode watch {named}"))
     return 0
 
 

@@ -14,11 +14,14 @@ class CoreConfig:
     feed           name of the ring to the recorder; empty: nothing is recorded
     outlets        prefix of the LSL streams with the results; empty: none are opened
     source_id, where   which stream, besides: its source_id, a predicate (sources/predicate.py)
-    bad            what becomes of flat, railed and noisy channels: "keep" and say so, or "mask"
+    bad            what becomes of flat, railed and noisy channels: "keep" and say so, "mask" (held still), or
+                   "interpolate" (made of the good ones)
     policy         when behind: "latest" ranks only the newest hop, "every" ranks all, however late
     markers        name of a marker stream to show and log; empty: none
-    realtime       whether the core asks for real-time priority and locked memory (priority.py), and rehearses
-                   every hop while its last samples come: 0.25 ms less, for 3 to 4 % of a core at 20 ms hops
+    realtime       whether the core asks for real-time priority and locked memory (priority.py)
+    processor      which one the core keeps to (processor.py): a number, "any", or "auto" until one is found.
+                   With one, or with realtime, every hop is rehearsed while its last samples come:
+                   0.2 ms less, for 3 % of a core at 20 ms hops
     batch          the shared batch that runs the network (live/batch.py); empty: the core does
     precision      of the network; less than fp32 must have been found to agree (engines/precision.py)
     rescore        a causal language model (folder or cached id) asked about sentences that ended; "": none
@@ -36,10 +39,11 @@ class CoreConfig:
     outlets: str = ""
     source_id: str | None = None
     where: str | None = None
-    bad: Literal["mask", "keep"] = "keep"
+    bad: Literal["keep", "mask", "interpolate"] = "keep"
     policy: Literal["latest", "every"] = "latest"
     markers: str = ""
     realtime: bool = False
+    processor: str = "any"
     batch: str = ""
     precision: Literal["fp32", "bf16", "int8"] = "fp32"
     rescore: str = ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rtdecode.contract import ChannelMap, Contract, changes
 from rtdecode.errors import ContractError, StreamError
+from rtdecode.snapshot import Retry
 from rtdecode.sources.lsl import Found, LslSource, Search, Wanted, matching, recognisable, select
 from rtdecode.types import StreamInfo
 
@@ -81,6 +82,13 @@ class Connector:
             return self._open(select(others, self._wanted, before.source_id)) if others else None
         except StreamError:
             return None
+
+    @property
+    def retry(self) -> Retry | None:
+        """How the search goes on; None while nothing is looked for."""
+        if self._search is None:
+            return None
+        return Retry(str(self._wanted), self._search.tried, round(self._search.next_s, 1))
 
     def rest(self) -> None:
         """No need to look any more, for now."""

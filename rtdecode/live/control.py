@@ -20,6 +20,7 @@ from rtdecode.live.lines import LineWriter
 LIMIT = 4096  # bytes of a message; a pipe takes so many whole or not at all
 AT_ONCE = 4 * LIMIT  # bytes read in one turn: what a turn may cost has a bound
 LONGEST = 200  # characters of a label
+TIMES = 128  # in one message about what was drawn
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,21 @@ class ResetCounters:
     pass
 
 
-Command = Mark | Label | Record | StopRecording | RecordingFailed | Reconnect | ResetCounters
+@dataclass(frozen=True)
+class Drawn:
+    """ms: from a decision's publishing until it was on the screen, of those drawn since the last such
+    message, in their order."""
+
+    ms: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.ms) <= TIMES:
+            raise ValueError(f"ms holds {len(self.ms)} times, from 1 to {TIMES} are told at once")
+        if not all(math.isfinite(ms) and ms >= 0 for ms in self.ms):
+            raise ValueError("ms holds what is no length of time")
+
+
+Command = Mark | Label | Record | StopRecording | RecordingFailed | Reconnect | ResetCounters | Drawn
 KINDS: dict[str, type[Command]] = {
     "mark": Mark,
     "label": Label,
@@ -84,6 +99,7 @@ KINDS: dict[str, type[Command]] = {
     "recording_failed": RecordingFailed,
     "reconnect": Reconnect,
     "reset_counters": ResetCounters,
+    "drawn": Drawn,
 }
 _NAMES = {kind: name for name, kind in KINDS.items()}
 

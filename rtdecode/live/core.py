@@ -15,6 +15,7 @@ from typing import Any
 from rtdecode.bundle import load_bundle
 from rtdecode.config import to_json
 from rtdecode.contract import ChannelMap, moved
+from rtdecode.live.approach import Approach
 from rtdecode.live.checks import Checks
 from rtdecode.live.clock import Gap
 from rtdecode.live.config import CoreConfig
@@ -45,8 +46,6 @@ LOOK_S = 0.02
 PICTURE_S, UNSEEN_S = 1 / 15, 1.0  # between two pictures; while nobody looks at them
 QUALITY_S = 0.5
 HEALTH_S = 5.0
-TAIL_S = 0.002  # what is left to filter once a hop is complete; the rest of it is filtered as it comes
-REHEARSAL_SHARE = 0.7  # of that time, which warming up for the hop may take
 SPARE_S = 0.004  # pictures and the like are made where the next hop is at least so far away
 WAITED_S = 2e-4  # a pull that took longer had to wait for samples
 
@@ -83,7 +82,8 @@ class Core:
         self._watch = Watch(spec.hop_s, now)
         self._pressure = Pressure(spec.hop_s, config.policy)
         self._marks = Marks(config.markers) if config.markers else None
-        self._bad, self._eager = config.bad, config.realtime
+        self._bad = config.bad
+        self._approach = Approach(self._sfreq, self._text, config.realtime or config.processor.isdigit())
         self._story = Story()
         self._health = HealthMeter(1e3 * spec.hop_s, self._sfreq)
         self._checks = Checks(self._health, self._sfreq, self.say)
@@ -98,7 +98,6 @@ class Core:
         self._readable = 0.0  # timer seconds at which the samples under way could be read
         self._heard = self._asked = now  # when samples last came, and were last asked for
         self._stall_s = 0.0  # for how long they were not
-        self._tail = max(1, round(TAIL_S * self._sfreq))
         self._pulled = self._decided = False  # in this turn
         self._failure = self._refusal = ""
         self._picture_at = self._unseen_at = self._quality_at = 0.0
@@ -120,7 +119,7 @@ class Core:
             self._publish(time.monotonic())
         if self._rescoring:
             self._rescoring.finish()
-        self._lines.send({"kind": "telemetry", "histograms": self._health.export()})
+        self._lines.send({"kind": "telemetry", "histograms": self._health.export() | self._desk.finish()})
         if self._source:
             self._source.close()
 
@@ -129,7 +128,8 @@ class Core:
         asked, self._asked = self._asked, time.monotonic()
         self._stall_s = self._asked - asked
         try:
-            data, stamps = source.pull(self._to_wait_for(decoding), PULL_S)
+            needed = self._approach.to_wait_for(decoding.samples_to_next_hop())
+            data, stamps = source.pull(needed, PULL_S)
         except Lost:
             self._lost("its sender closed it")
             return
@@ -149,26 +149,13 @@ class Core:
             arrived = source.now()
             self._checks.stamped(float(stamps[-1]), arrived)
             decoding.push(data, stamps, arrived, source.waiting)
-            self._rehearse(decoding)
+            if not self._decided:
+                self._approach.rehearse(decoding, self._story.decision)
         elif self._watch.tick(now) is State.LOST:
             opened = self._connector.look_elsewhere()
             if opened:
                 self._lost("its sender was started anew")
                 self._use(opened)
-
-    def _rehearse(self, decoding: Decoding) -> None:
-        """With --realtime, once per hop while its last samples come, if that takes less time than they do."""
-        last = self._story.decision
-        if not self._eager or self._decided or last is None or decoding.samples_to_next_hop() > self._tail:
-            return
-        cost_ms = last.stage_ms["infer"] + last.stage_ms["heads"]
-        if cost_ms < REHEARSAL_SHARE * 1e3 * TAIL_S and decoding.rehearse():
-            self._text.encode(last, {**last.stage_ms, "total": 0.0}, None)
-
-    def _to_wait_for(self, decoding: Decoding) -> int:
-        """Samples: first nearly all of a hop, whose filtering then delays nothing, then its last ones."""
-        needed = decoding.samples_to_next_hop()
-        return needed - self._tail if needed > 2 * self._tail else needed
 
     # --- connection
 
@@ -379,6 +366,7 @@ class Core:
             state_s=now - self._watch.since,
             detail=self._detail(),
             found=self._connector.found,
+            retry=self._connector.retry,
             stream=self._info,
             bundle=self._card,
             run=self._run,

@@ -78,7 +78,8 @@ class Decoding:
     display     the newest signal, for eyes;  sink  where it goes besides
     pressure    what to leave out when behind; None: nothing
     script      set when samples of a log are decoded again
-    bad         what becomes of bad channels: "mask" holds them still, "keep" only says so
+    bad         what becomes of bad channels: "mask" holds them still, "interpolate" makes them of the good
+                ones, "keep" only says so
     by_arrival  times of decisions are arrivals on our clock, the stamps being of no use
     stopped     why nothing is decoded any more; empty while all is well
     """

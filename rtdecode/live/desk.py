@@ -2,10 +2,12 @@
 
     control.Orders -> Desk -> Session (the core): events, the tape, the connection
 
-Knows what each request means, not how it came nor how samples are decoded.
+Also keeps what only the screen can measure: when decisions were drawn. Knows what each request means, not how
+it came nor how samples are decoded.
 """
 
 import dataclasses
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,8 +15,10 @@ from typing import Any, Protocol
 import pylsl
 
 from rtdecode.contract import ChannelMap
+from rtdecode.histogram import Histogram
 from rtdecode.live.control import (
     Command,
+    Drawn,
     Label,
     Mark,
     Orders,
@@ -33,6 +37,7 @@ from rtdecode.types import StreamInfo
 
 AHEAD_S = 1.0  # a mark further in the future was not made by a clock of this machine
 PATH_CHARS = 160
+SCREEN = "screen"  # the stage from publishing a decision until it is drawn
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,7 @@ class Desk:
         self._orders, self._session, self._tape, self._clock = orders, session, tape, clock
         self.marks = 0
         self._last: tuple[Event, Mark] | None = None
+        self._screen = Histogram()
 
     def poll(self) -> None:
         """Do what was asked since the last call. Never waits, never raises for what was asked."""
@@ -123,6 +129,23 @@ class Desk:
             before = session.reset_counters()
             was = ", ".join(f"{name} {count}" for name, count in before.items() if count)
             session.say("info", f"counters start again from 0; they were {was or 'all 0'}", counters=before)
+        elif isinstance(order, Drawn):
+            self._drawn(order)
+
+    def finish(self) -> dict[str, Any]:
+        """Do what was asked last, as a mark just before leaving.
+
+        The session's histogram of the screen's stage, for JSON; nothing where no screen told of any.
+        """
+        self.poll()
+        return {SCREEN: self._screen.export()} if self._screen.counts.any() else {}
+
+    def _drawn(self, drawn: Drawn) -> None:
+        """For the log, and nobody else: whoever looks at another screen sees that one's times."""
+        for ms in drawn.ms:
+            self._screen.add(ms)
+        line = {"kind": "drawn", "t": self._session.elapsed(), "ms": [round(ms, 2) for ms in drawn.ms]}
+        self._tape.line(json.dumps(line).encode() + b"\n")
 
     def _mark(self, mark: Mark) -> None:
         now = self._clock()

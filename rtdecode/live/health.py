@@ -2,7 +2,7 @@
 
 Stages are between the stamps of a decision: its newest sample left the sender (t0), could be read (t1),
 completed a hop (t2), was preprocessed (t3), inferred (t4), published (t5). "total" is t1 to t5, `age` is
-t0 to t5.
+t0 to t5. When it was drawn (t6) only a screen can tell: desk.py keeps that.
 """
 
 from collections import deque

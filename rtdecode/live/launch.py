@@ -15,6 +15,7 @@ from rtdecode.live.config import CoreConfig
 from rtdecode.live.control import Orders
 from rtdecode.live.lines import LineWriter
 from rtdecode.live.priority import realtime, short_turns
+from rtdecode.live.processor import keep_to
 from rtdecode.live.slot import Slot
 
 DRAIN_S = 0.5  # at the end, for the parent to fetch the last words
@@ -41,6 +42,7 @@ def core_main(
     core = tape = None
     try:
         # before any thread is there: they inherit it
+        keep_to(config.processor)
         if config.realtime:
             realtime()
         else:

@@ -6,10 +6,11 @@ Pure; session seconds are given. Bounded, however long the session.
 import dataclasses
 from collections import deque
 
-from rtdecode.snapshot import Event, TextLine
-from rtdecode.types import Decision
+from rtdecode.snapshot import Event, Onset, TextLine
+from rtdecode.types import Decision, SpokenWord
 
 EVENTS, LINES, LINE_CHARS = 40, 50, 72
+WORDS_S = 5.0  # words keep their times for so long: whoever draws them needs them once
 RECENT = 8  # decisions of which `agrees` counts
 TEXT_TAIL = 200  # characters of committed text that travel with every picture and line
 
@@ -64,7 +65,7 @@ class Story:
         if decision.text:
             self.tentative = decision.text.tentative
             if decision.text.delta:
-                self._say(decision.text.delta, t)
+                self._say(decision.text.delta, t, decision.text.words)
             self._new_line = self._new_line or bool(decision.text.ended)
             for change in decision.text.corrected:
                 self.event(t, "info", f"what was read as {change.said!r} is now {change.now!r}")
@@ -76,9 +77,23 @@ class Story:
     def agrees(self) -> int:
         return sum(leader == self._leaders[-1] for leader in self._leaders) if self._leaders else 0
 
-    def _say(self, delta: str, t: float) -> None:
+    def _say(self, delta: str, t: float, words: tuple[SpokenWord, ...]) -> None:
+        self._forget_times(t)
+        t = round(t, 3)
+        onsets = tuple(Onset(t, word.start, word.text) for word in words)
         if self._new_line or not self.text or len(self.text[-1].text) + len(delta) > LINE_CHARS:
-            self.text.append(TextLine(round(t, 3), delta))
+            self.text.append(TextLine(t, delta, onsets))
         else:
-            self.text[-1] = dataclasses.replace(self.text[-1], text=self.text[-1].text + delta)
+            last = self.text[-1]
+            self.text[-1] = TextLine(last.t, last.text + delta, (*last.words, *onsets))
         self._new_line = False
+
+    def _forget_times(self, t: float) -> None:
+        """Of the words before the last seconds."""
+        for at in range(len(self.text) - 1, -1, -1):
+            line = self.text[at]
+            if not line.words:
+                return
+            kept = tuple(word for word in line.words if word.t >= t - WORDS_S)
+            if len(kept) < len(line.words):
+                self.text[at] = dataclasses.replace(line, words=kept)

@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import rtdecode.errors
@@ -18,6 +18,7 @@ from rtdecode.live.config import CoreConfig
 from rtdecode.live.control import (
     Command,
     Commands,
+    Drawn,
     Label,
     Mark,
     Reconnect,
@@ -192,6 +193,10 @@ class Supervisor:
 
     def reset_counters(self) -> bool:
         return self._ask(ResetCounters())
+
+    def drawn(self, ms: Sequence[float]) -> bool:
+        """How long decisions took to be on the screen, at most control.TIMES of them. For the log."""
+        return self._ask(Drawn(tuple(ms)))
 
     def _ask(self, command: Command) -> bool:
         return self._commands is not None and self._commands.send(command)

@@ -13,6 +13,7 @@ from rtdecode.errors import ConfigError
 
 LOOPBACK = "127.0.0.1"
 SESSION_PORT, WEB_PORT = 7700, 7701
+SEVERAL_PORT = 7710  # and those after it, where several decoders are published
 TOKEN = "RTDECODE_TOKEN"  # noqa: S105 the name of the variable
 
 
@@ -65,6 +66,27 @@ def listen(address: Address) -> socket.socket:
             f"cannot listen on {address}: {reason}", hint=f"{address.host}:0 takes a free port"
         ) from problem
     return listener
+
+
+def listen_all(first: Address, count: int) -> list[socket.socket]:
+    """Listening sockets on so many ports from that one on; where it is 0, on free ones.
+
+    ConfigError when one of them cannot be had; then none stays open.
+    """
+    if first.port and first.port + count - 1 > 65535:
+        raise ConfigError(
+            f"{count} decoders need {count} ports, and {first} leaves fewer",
+            hint=f"a port below {65537 - count}",
+        )
+    found: list[socket.socket] = []
+    try:
+        for k in range(count):
+            found.append(listen(Address(first.host, first.port + k if first.port else 0)))
+    except BaseException:
+        for listener in found:
+            listener.close()
+        raise
+    return found
 
 
 def bound(listener: socket.socket, asked: Address) -> Address:

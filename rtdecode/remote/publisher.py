@@ -3,7 +3,8 @@
     core -> shared memory -> this process -> TCP -> any number of viewers
 
 The core knows nothing of it and never waits for it. Nor does a viewer wait for another: each asks for the
-newest picture when it is ready for one. Pictures are looked for only while somebody asks.
+newest picture when it is ready for one. Pictures are looked for only while somebody asks. Several decoders
+are published by one such process, each on a port of its own.
 """
 
 import asyncio
@@ -14,8 +15,8 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from rtdecode.live.signal_memory import SignalMemory
@@ -48,33 +49,38 @@ END_S = 0.3  # for the last words
 
 @dataclass(frozen=True)
 class Published:
-    """where: what viewers are to ask for;  token: what they must know, empty when nothing"""
+    """where: what viewers are to ask for, one of each decoder;  token: what they must know, empty: nothing"""
 
-    where: Address
+    where: tuple[Address, ...]
     token: str
 
     @property
     def command(self) -> str:
         """What to type elsewhere; a token that was given is known there."""
         told = self.token and self.token != address.given_token()
-        return f"{address.TOKEN}={self.token} rtdecode watch {self.where}" if told else self.plain
+        return f"{address.TOKEN}={self.token} {self.plain}" if told else self.plain
 
     @property
     def plain(self) -> str:
-        return f"rtdecode watch {self.where}"
+        return f"rtdecode watch {' '.join(map(str, self.where))}"
 
 
 @contextmanager
-def published(core: Supervisor, where: Address | None) -> Iterator[Published | None]:
-    """Publish a started core's pictures; without an address, not at all. ConfigError when it is taken."""
+def published(cores: Sequence[Supervisor], where: Address | None) -> Iterator[Published | None]:
+    """Publish the pictures of started cores; without an address, not at all. ConfigError when it is taken.
+
+    where  of the first; the others have the ports after it
+    """
     if where is None:
         yield None
         return
-    with address.listen(where) as listener:
-        about = Published(address.bound(listener, where), address.token_for(listener))
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(each) for each in address.listen_all(where, len(cores))]
+        token = address.token_for(listeners[0])
+        about = Published(tuple(address.bound(listener, where) for listener in listeners), token)
         process = multiprocessing.get_context("spawn").Process(
             target=_main,
-            args=(listener, core.slot_name, about.token, os.getpid()),
+            args=(listeners, [core.slot_name for core in cores], token, os.getpid()),
             name="rtdecode-publisher",
             daemon=True,
         )
@@ -94,25 +100,26 @@ def published(core: Supervisor, where: Address | None) -> Iterator[Published | N
         process.close()
 
 
-def _main(listener: socket.socket, slot: str, token: str, parent: int) -> None:
+def _main(listeners: list[socket.socket], slots: list[str], token: str, parent: int) -> None:
     """Entry point of the spawned process: runs until SIGTERM or the end of `parent`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the parent's to answer
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     with contextlib.suppress(OSError):
         os.nice(5)
-    asyncio.run(_run(listener, Slot(name=slot), SignalMemory(signal_name(slot)), token, parent))
+    asyncio.run(_run(listeners, slots, token, parent))
     os._exit(0)
 
 
-async def _run(listener: socket.socket, slot: Slot, rows: SignalMemory, token: str, parent: int) -> None:
+async def _run(listeners: list[socket.socket], slots: list[str], token: str, parent: int) -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    publisher = Publisher(slot, rows, token)
-    await publisher.start(listener)
+    publishers = [Publisher(Slot(name=name), SignalMemory(signal_name(name)), token) for name in slots]
+    for publisher, listener in zip(publishers, listeners, strict=True):
+        await publisher.start(listener)
     while not stopping.is_set() and os.getppid() == parent:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), 0.5)
-    await publisher.stop()
+    await asyncio.gather(*(publisher.stop() for publisher in publishers))
 
 
 class Publisher:

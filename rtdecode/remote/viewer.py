@@ -103,6 +103,7 @@ class Viewer:
             state=State.LOST,
             state_s=state_s,
             detail=self._absent,
+            retry=None,
             elapsed_s=last.elapsed_s + now - last.published,
             published=now,
             signal=np.zeros((0, last.signal.shape[1]), np.float32),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rtdecode.report.clock import LONGEST_S, SessionClock, number, session_clock
+from rtdecode.report.rescored import Rescored, rescored
 from rtdecode.session.index import Row, without_collection
 from rtdecode.session.reader import SessionLog
 
@@ -90,6 +91,8 @@ class RunFacts:
 class Session:
     """health: the lines of how the decoder kept up, as logged.  clock: None: no time is known.
     tentative: the words that were under way at the end.
+    drawn: milliseconds from publishing until a decision was on the screen, of those that were drawn.
+    rescored: corrections by a language model;  tally: what its opinions came to, in the decoder's words.
     """
 
     log: SessionLog
@@ -101,6 +104,9 @@ class Session:
     runs: list[RunFacts] = field(default_factory=list)
     health: list[dict[str, Any]] = field(default_factory=list)
     tentative: str = ""
+    drawn: list[float] = field(default_factory=list)
+    rescored: list[Rescored] = field(default_factory=list)
+    tally: str = ""
 
     @property
     def marks(self) -> list[Happened]:
@@ -120,14 +126,18 @@ def _gather(log: SessionLog) -> Session:
     events: list[Happened] = []
     health: list[dict[str, Any]] = []
     said: list[tuple[float, str]] = []
+    drawn: list[float] = []
+    corrections: list[Rescored] = []
     names: dict[str, str] = {}
     marks: dict[str, int] = {}  # where in `events` the mark of a number is
-    latest, tentative = 0.0, ""
+    latest, tentative, tally = 0.0, "", ""
     for line in entries:
         if isinstance(line, Row):
             kind, t = "decision", number(line.t)
         else:
             kind, t = line["kind"], number(line.get("t"))
+            if kind == "drawn":
+                drawn += drawn_ms(line)
             if kind not in ("event", "state", "health"):
                 continue
         if isinstance(line, Row):
@@ -143,6 +153,9 @@ def _gather(log: SessionLog) -> Session:
             if (mark := line.get("mark")) is not None and (at := marks.get(str(mark))) is not None:
                 events[at] = replace(events[at], text=line["text"])  # another label for the same mark
                 continue
+            if (correction := rescored(line, t)) is not None:
+                corrections.append(correction)
+            tally = line["text"] if isinstance(line.get("rescored"), dict) else tally
             marks[str(mark)] = len(events)
             events.append(Happened(_moment(line, t, clock), line["level"], line["text"]))
         elif kind == "state":
@@ -157,7 +170,8 @@ def _gather(log: SessionLog) -> Session:
         Stretch(t, said[at + 1][0] if at + 1 < len(said) else length, state)
         for at, (t, state) in enumerate(said)
     ]
-    return Session(log, clock, length, decisions, events, states, runs, health, tentative)
+    told = (decisions, events, states, runs, health, tentative, drawn, corrections, tally)
+    return Session(log, clock, length, *told)
 
 
 def _moment(event: dict[str, Any], written: float, clock: SessionClock | None) -> float:
@@ -205,6 +219,11 @@ def _decided(row: Row, t: float, names: dict[str, str], pace: float) -> Decided:
         warnings,
         row.at,
     )
+
+
+def drawn_ms(line: dict[str, Any]) -> list[float]:
+    """The times that one line of the screen tells, without what is none."""
+    return [ms for one in _list(line.get("ms")) if (ms := number(one)) is not None and ms >= 0]
 
 
 def _list(value: Any) -> list[Any]:

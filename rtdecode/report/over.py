@@ -10,6 +10,7 @@ from rtdecode.report.material import Material
 from rtdecode.report.plots import Line, Panel, Row, histograms, over_time, timeline
 
 STAGES = ("preprocess", "infer", "heads", "total")
+SCREEN = "screen"  # told by the screen, of the decisions that it drew
 LOGGED = ("wait", "publish", "age")  # told by health only: quantiles of the last 30 s
 COUNTERS = {
     "late": "hops that took longer than a hop", "skipped": "hops that were not ranked",
@@ -17,6 +18,10 @@ COUNTERS = {
     "backward": "samples stamped before their predecessor", "clock_steps": "steps of the sender's clock",
 }  # fmt: skip
 EVENTS = 500
+SEEN = (
+    "screen: from publishing until the decision had been handed to the terminal, as its screen told. It is "
+    "no part of the total. A screen draws a few decisions a second, and of several decoders the shown one's."
+)
 USUAL = {"connecting": "connecting", "filling": "filling", "live": "live", "stale": "stale", "lost": "lost",
          "failed": "failed"}  # fmt: skip
 
@@ -63,7 +68,8 @@ def latency(material: Material) -> str:
     found = [
         (stage, np.array([d.stage_ms[stage] for d in decisions if stage in d.stage_ms])) for stage in STAGES
     ]
-    groups = [(stage, ms) for stage, ms in found if len(ms)]
+    drawn = material.session.drawn
+    groups = [(stage, ms) for stage, ms in (*found, (SCREEN, np.array(drawn))) if len(ms)]
     if not groups:
         return ""
     rows = []
@@ -74,7 +80,8 @@ def latency(material: Material) -> str:
     values = table("Milliseconds per stage", ("stage", "decisions", "p50", "p90", "p99", "max"), rows)
     svg = histograms("latency-plot", "Latency per stage", said + ".", groups)
     caption = "Every decision of the log; logarithmic milliseconds. The line is p50, the dashed line p99."
-    return figure(svg, caption) + values + _total_over_time(material)
+    seen = paragraph(SEEN) if drawn else ""
+    return figure(svg, caption) + values + seen + _total_over_time(material)
 
 
 def _total_over_time(material: Material) -> str:

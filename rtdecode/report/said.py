@@ -1,10 +1,15 @@
-"""The section about the text: words with confidence and delay, corrections, and what was really heard."""
+"""The section about the text: words with confidence and delay, corrections, and what was really heard.
+
+There are two kinds of corrections: by the end of a sentence, of a bundle that allows them, and by a language
+model beside the session. Neither changes what had been committed.
+"""
 
 import numpy as np
 
 from rtdecode.report.facts import Decided, Word
 from rtdecode.report.html import clock, folded, paragraph, percent, safe, table
 from rtdecode.report.material import Material
+from rtdecode.report.rescored import Rescored
 from rtdecode.report.truth import Read
 
 LEVELS = (0.5, 0.8, 0.95)  # confidences at which the shade changes
@@ -12,9 +17,11 @@ SHOWN, LISTED, LINE_WORDS = 4000, 1500, 14
 
 
 def text(material: Material) -> str:
-    decisions = [d for d in material.session.decisions if d.delta or d.words or d.corrected]
+    session = material.session
+    decisions = [d for d in session.decisions if d.delta or d.words or d.corrected]
+    opinions = _opinions(session.rescored, session.tally)
     if not decisions:
-        return ""
+        return opinions
     words = [word for decision in decisions for word in decision.words]
     parts = [_read(material.told.read) if material.told.read else "", _summary(words, decisions)]
     if words:
@@ -41,7 +48,31 @@ def text(material: Material) -> str:
         parts.append(
             table("Corrected at the end of a sentence", ("at", "was read as", "is now"), changed, 1, (1, 2))
         )
-    return "".join(parts)
+    return "".join([*parts, opinions])
+
+
+def _opinions(found: list[Rescored], tally: str) -> str:
+    """What a language model would have read otherwise, sentence by sentence."""
+    rows = [
+        (clock(o.t), _sentence(o), o.said, o.now, _share(o.confidence), _late(o), o.model or "–")
+        for o in found[:LISTED]
+    ]
+    more = f", the first {LISTED} of {len(found)}" if len(found) > LISTED else ""
+    head = ("at", "sentence", "was read as", "the model reads", "share", "after, ms", "model")
+    made = table(f"Corrected by a language model{more}", head, rows, 2, (2, 3, 6)) if rows else ""
+    if not made and not tally:
+        return ""
+    sum_ = f"{tally[:1].upper()}{tally[1:]}. " if tally else ""
+    beside = "A language model's readings stand beside the text, which is as it was committed."
+    return paragraph(sum_ + beside) + made
+
+
+def _sentence(one: Rescored) -> str:
+    return f"{one.utterance or '?'} of run {one.run or '?'}"
+
+
+def _late(one: Rescored) -> str:
+    return "–" if one.ms is None else f"{one.ms:.0f}{', late' if one.late else ''}"
 
 
 def _read(read: Read) -> str:

@@ -170,11 +170,19 @@ class Search:
     """Looks for streams in the background, again and again, so that the decoding loop never waits for it.
 
     Without a pause at first; once it has looked for long in vain, the network gets some rest in between.
+
+    tried  searches that ended;  clock  seconds
     """
 
-    def __init__(self, resolver: Callable[[float], list[Found]] = resolve, wait_s: float = RESOLVE_S):
-        self._resolve, self._wait_s = resolver, wait_s
-        self._began = time.monotonic()
+    def __init__(
+        self,
+        resolver: Callable[[float], list[Found]] = resolve,
+        wait_s: float = RESOLVE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._resolve, self._wait_s, self._clock = resolver, wait_s, clock
+        self._began = self._next = clock()
+        self.tried = 0
         self._stop = threading.Event()
         self._latest: list[Found] | None = None
         self._thread = threading.Thread(target=self._work, name="search", daemon=True)
@@ -182,8 +190,15 @@ class Search:
 
     def _work(self) -> None:
         while not self._stop.is_set():
-            self._latest = self._resolve(self._wait_s)
-            self._stop.wait(pause_s(time.monotonic() - self._began))
+            found, now = self._resolve(self._wait_s), self._clock()
+            pause = pause_s(now - self._began)
+            self._next, self.tried, self._latest = now + pause, self.tried + 1, found
+            self._stop.wait(pause)
+
+    @property
+    def next_s(self) -> float:
+        """Seconds until the next search begins; 0 while one is under way."""
+        return max(0.0, self._next - self._clock())
 
     def take(self) -> list[Found] | None:
         """The result of a search that ended since the last call, or None."""

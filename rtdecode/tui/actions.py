@@ -4,19 +4,15 @@ A mix-in, so that app.py holds what is drawn and when, and this what is chosen. 
 decoder.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-from textual.app import SystemCommand
+from textual.screen import ModalScreen, SystemModalScreen
 
 from rtdecode.snapshot import Snapshot
 from rtdecode.tui.base import ScreenApp
 from rtdecode.tui.help import HelpScreen, keys_of
-from rtdecode.tui.keybar import display, ours
 from rtdecode.tui.keys import PANELS
 from rtdecode.tui.lens import Lens
 from rtdecode.tui.lines import unit_name
@@ -30,15 +26,6 @@ class Held:
 
     snapshot: Snapshot
     silent_s: float
-
-
-def commands(app: "Actions") -> Iterable[SystemCommand]:
-    """Every key that works now, by name, and the themes."""
-    said = "Other colours: ours, Textual's, the terminal's own"
-    yield SystemCommand("Theme", said, app.action_change_theme)
-    for binding in ours(app.screen_stack[0].active_bindings):
-        said = f"{binding.tooltip} ({display(app, binding)})"
-        yield SystemCommand(binding.description, said, partial(app.run_action, binding.action))
 
 
 class Actions(ScreenApp[None]):
@@ -101,9 +88,16 @@ class Actions(ScreenApp[None]):
     # -- keys ----------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "next_panel" and self._covered():
+            return False  # its key goes before others: what lies over the screen has it
         if action == "freeze":
             return not self.frozen
         return self.frozen if action == "unfreeze" else True
+
+    def _covered(self) -> bool:
+        """Whether something of ours lies over the screen; the palette offers what works without it."""
+        top = self.screen_stack[-1] if self.screen_stack else None
+        return isinstance(top, ModalScreen) and not isinstance(top, SystemModalScreen)
 
     def action_freeze(self) -> None:
         if self.snapshot is None:
@@ -190,10 +184,9 @@ class Actions(ScreenApp[None]):
         self.call_after_refresh(self.update, True)
 
     def action_explain(self) -> None:
-        base: Any = self.screen_stack[0]
         if not isinstance(self.screen, HelpScreen):
             about = self.big or next((name for name in PANELS if self.panels[name].has_focus), "")
-            self.push_screen(HelpScreen(keys_of(self, base), about))
+            self.push_screen(HelpScreen(keys_of(self.screen_stack[0]), about))
 
     def action_picture(self) -> None:
         name = f"rtdecode-{datetime.now():%Y%m%d-%H%M%S}.svg"

@@ -13,15 +13,16 @@ from textual.app import ComposeResult, SystemCommand
 from textual.containers import Container, Horizontal, Vertical
 from textual.screen import Screen
 
-from rtdecode.histogram import Times
 from rtdecode.snapshot import ChannelState, Quantiles, Snapshot
 from rtdecode.tui import events, header, health, retrieved, signals, spectrum, text
-from rtdecode.tui.actions import Actions, Held, commands
-from rtdecode.tui.keybar import KeyBar
+from rtdecode.tui.actions import Actions, Held
+from rtdecode.tui.drawn import DrawTimes
+from rtdecode.tui.keybar import KeyBar, commands
 from rtdecode.tui.keys import KEYS, PANELS
 from rtdecode.tui.lens import Lens
-from rtdecode.tui.lines import Line, clean
-from rtdecode.tui.marking import Acting
+from rtdecode.tui.lines import Line
+from rtdecode.tui.marking import Acting, Control
+from rtdecode.tui.onsets import Found
 from rtdecode.tui.panel import Panel
 
 FPS = 15
@@ -59,7 +60,7 @@ class LiveApp(Acting, Actions):
         self.started = self.told = clock()
         self.fps: float | None = None
         self.drawn: object = None  # the decision that was drawn last
-        self.draw_ms = Times()  # from a decision's publishing until it was on the screen
+        self.draw_ms = DrawTimes()  # from a decision's publishing until it was on the screen
         self.frames = 0
         self.seen: object = None
         self.panels = {
@@ -88,6 +89,7 @@ class LiveApp(Acting, Actions):
         self.set_interval(1 / FPS, self.update)
 
     def on_unmount(self) -> None:
+        self.draw_ms.tell(self.control, self.clock())
         self.watcher.stop()
 
     def on_resize(self) -> None:
@@ -111,7 +113,7 @@ class LiveApp(Acting, Actions):
         if latest is not None:
             self.snapshot = latest
         if fresh and latest is not None:
-            self.lens.add(latest)
+            self.lens.add(latest, self.heard(latest))
         snapshot, silent_s = self.snapshot, self.silent_s
         look = header.look(snapshot, silent_s) if snapshot else None
         seen = (look, self.held, snapshot.run if snapshot else 0)
@@ -130,8 +132,8 @@ class LiveApp(Acting, Actions):
                     health.render(snapshot, *self._room(name), self.fps, self._drawn_ms()),
                     look is header.SILENT,
                 )
-            reason = f" · {clean(snapshot.detail)}" if look.old and snapshot.detail else ""
-            words = "every panel is hidden: 1–5 bring them back" if self.hidden() else "enlarge for signals"
+            reason = f" · {why}" if look.old and (why := header.reason(snapshot)) else ""
+            words = self._all_hidden() if self.hidden() else "enlarge for signals"
             self._draw("enlarge", [((f" {words}{reason}", look.role if reason else "dim"),)])
         if due["lists"]:
             self._draw("events", events.render(snapshot, *self._room("events")))
@@ -146,6 +148,10 @@ class LiveApp(Acting, Actions):
         if fresh or everything:
             self._draw_signals(shown, old)
 
+    def heard(self, snapshot: Snapshot) -> Found | None:
+        """Words that begin in its newest samples; None where nobody knows: those that were read are drawn."""
+        return None
+
     def _stamp(self, shown: Snapshot) -> None:
         """Note when a new decision, handed over just now, has been painted (stamp t6)."""
         decision = shown.decision
@@ -156,7 +162,14 @@ class LiveApp(Acting, Actions):
         if first or decision is None:  # it may have waited for a screen that was not there yet
             return
         decided = shown.published - (shown.elapsed_s - shown.decided_s)
-        self.call_after_refresh(lambda: self.draw_ms.add(1e3 * (self.clock() - decided), self.clock()))
+        self.call_after_refresh(self._painted, decided, self.draw_ms, self.control)
+
+    def _painted(self, decided: float, draw_ms: DrawTimes, control: Control | None) -> None:
+        """The decision of that second is on the screen; by now another decoder may be the shown one."""
+        now = self.clock()
+        draw_ms.add(1e3 * (now - decided), now)
+        if draw_ms.due(now):
+            draw_ms.tell(control, now)
 
     def _choose(self, shown: Snapshot) -> None:
         """What follows the snapshot slowly: channel quality, and which panels there are."""
@@ -189,6 +202,10 @@ class LiveApp(Acting, Actions):
     def _draw(self, name: str, lines: list[Line], old: bool = False) -> None:
         if lines:
             self.panels[name].show(lines, old)
+
+    def _all_hidden(self) -> str:
+        first, last = (self.key_names(f"panel-{name}") for name in (PANELS[0], PANELS[-1]))
+        return f"every panel is hidden: {first}–{last} bring them back"
 
     def _drawn_ms(self) -> Quantiles | None:
         return self.draw_ms.quantiles(self.clock()) if self.draw_ms.last else None

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from rtdecode.tui.keynames import names_of
 from rtdecode.tui.lines import Line, clean, cut, frame, inner, spread
+from rtdecode.tui.modal_keys import LABEL, LEAVE
 from rtdecode.tui.panel import Panel
 
 LABEL_CHARS = 200
@@ -28,9 +30,7 @@ class LabelScreen(ModalScreen[str | None]):
     LabelScreen Input { height: 1; border: none; background: $background; padding: 0; }
     LabelScreen #said { height: 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Close", id="close-label", tooltip="Leave it as it was")
-    ]
+    BINDINGS: ClassVar = LABEL
 
     def __init__(self, title: str, age_s: Callable[[], float] | None = None) -> None:
         super().__init__()
@@ -55,17 +55,22 @@ class LabelScreen(ModalScreen[str | None]):
 
     def draw(self) -> None:
         said = "" if self.age_s is None else f"pressed {max(0.0, self.age_s()):.0f} s ago"
+        names = names_of(self.app)
         keys: Line = (
-            ("Enter", "accent"),
+            (names("label-take"), "accent"),
             (" take  ", "dim"),
-            ("Esc", "accent"),
+            (names("label-close"), "accent"),
             (" no mark" if said else " leave", "dim"),
         )
         self.panel.show([spread(((said, "dim"),), keys, self.panel.size.width)])
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.dismiss(event.value.strip())
+    def action_take(self) -> None:
+        # this key goes before those that were typed and not read yet: ask once the field has them all
+        self.input.call_later(self._take)
+
+    def _take(self) -> None:
+        if self.is_current:  # the next key may have left it by now
+            self.dismiss(self.input.value.strip())  # not handed on: the field would wait for its own end
 
 
 class LeaveScreen(ModalScreen[bool]):
@@ -75,10 +80,8 @@ class LeaveScreen(ModalScreen[bool]):
     LeaveScreen { align: center middle; background: $background 60%; }
     LeaveScreen > #ask { width: 64; max-width: 100%; height: 6; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y,ctrl+c", "dismiss(True)", "Leave", id="leave", tooltip="Stop recording and leave"),
-        Binding("n,escape,q", "dismiss(False)", "Stay", id="stay", tooltip="Go on recording"),
-    ]
+    # ctrl+c leaves everywhere in a terminal, so it is nobody's to remap
+    BINDINGS: ClassVar = [*LEAVE, Binding("ctrl+c", "dismiss(True)", show=False)]
 
     def __init__(self, into: str, size: str) -> None:
         super().__init__()
@@ -99,7 +102,8 @@ class LeaveScreen(ModalScreen[bool]):
         columns, _ = inner(width, height)
         title: Line = (("● Recording", "accent"),)
         question: Line = (("Stop recording and leave?   ", "text"),)
-        answers: Line = (("y", "accent"), (" yes   ", "text"), ("n", "accent"), (" no", "text"))
+        yes, no = (names_of(self.app)(name) for name in ("leave", "stay"))
+        answers: Line = ((yes, "accent"), (" yes   ", "text"), (no, "accent"), (" no", "text"))
         body: list[Line] = [
             ((cut(clean(self.into), columns), "strong"),),
             ((self.size_said, "dim"),),

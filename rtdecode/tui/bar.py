@@ -36,10 +36,11 @@ class Play:
 
 @dataclass(frozen=True)
 class Landmarks:
-    """What lies along the recording, in seconds: marks and beginnings of sentences, each in order."""
+    """What lies along the recording, in seconds: marks, beginnings of sentences, and words, each in order."""
 
     marks: tuple[float, ...] = ()
     sentences: tuple[float, ...] = ()
+    words: tuple[tuple[float, str], ...] = ()
 
     def beside(self, at_s: float, steps: int, slack_s: float = 0.7) -> float | None:
         """The next one after `at_s`, or with steps < 0 the last one before; None when there is none.

@@ -215,12 +215,20 @@ def _table(table: tuple[tuple[str, ...], ...], width: int) -> list[Line]:
     return out
 
 
-def render(found: FoundBundle, width: int, height: int, first: int = 0) -> list[Line]:
-    """The framed card from its line `first` on, exactly `height` lines."""
+def render(
+    found: FoundBundle,
+    width: int,
+    height: int,
+    first: int = 0,
+    keys: tuple[str, str] = ("b or Esc closes", "↑ ↓"),
+) -> list[Line]:
+    """The framed card from its line `first` on, exactly `height` lines. keys: what closes it, what moves"""
     columns, rows = inner(width, height)
     every = lines(found, columns)
     first = max(0, min(first, len(every) - rows))
-    more = f"{first + 1}–{min(len(every), first + rows)} of {len(every)}  ↑ ↓" if len(every) > rows else ""
+    more = (
+        f"{first + 1}–{min(len(every), first + rows)} of {len(every)}  {keys[1]}" if len(every) > rows else ""
+    )
     title: Line = (("Bundle card", "title"), (f"  {clean(found.name)}", "dim"))
-    foot: Line = (("b or Esc closes", "dim"),)
+    foot: Line = ((keys[0], "dim"),)
     return frame(every[first : first + rows], width, height, title, ((more, "dim"),) if more else EMPTY, foot)

@@ -4,13 +4,14 @@ from pathlib import Path, PurePath
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from rtdecode.found import FoundBundle
 from rtdecode.tui import card
 from rtdecode.tui.base import ScreenApp
+from rtdecode.tui.keynames import names_of
 from rtdecode.tui.lines import inner
+from rtdecode.tui.modal_keys import CARD
 from rtdecode.tui.panel import Panel
 
 STYLES: list[str | PurePath] = [Path(__file__).with_name(name) for name in ("app.tcss", "start.tcss")]
@@ -19,13 +20,7 @@ STYLES: list[str | PurePath] = [Path(__file__).with_name(name) for name in ("app
 class CardScreen(ModalScreen[None]):
     """Lies over whatever it was asked from."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll(-1)", "Up", id="card-up", show=False),
-        Binding("down,j", "scroll(1)", "Down", id="card-down", show=False),
-        Binding("pageup", "scroll(-10)", "Page up", id="card-page-up", show=False),
-        Binding("pagedown,space", "scroll(10)", "Page down", id="card-page-down", show=False),
-        Binding("escape,b,q,enter", "close", "Close", id="card-close", tooltip="Back to where you were"),
-    ]
+    BINDINGS: ClassVar = CARD
 
     def __init__(self, found: FoundBundle) -> None:
         super().__init__()
@@ -42,7 +37,10 @@ class CardScreen(ModalScreen[None]):
         self.call_after_refresh(self.draw)
 
     def draw(self) -> None:
-        self.panel.show(card.render(self.found, self.panel.size.width, self.panel.size.height, self.first))
+        names = names_of(self.app)
+        moves = f"{names('card-up')} {names('card-down')}"
+        said = (f"{names('card-close', 2)} closes", moves)
+        self.panel.show(card.render(self.found, *self.panel.size, self.first, said))
 
     def action_scroll(self, steps: int) -> None:
         columns, rows = inner(self.panel.size.width, self.panel.size.height)

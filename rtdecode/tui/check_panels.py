@@ -7,6 +7,7 @@ import numpy as np
 
 from rtdecode.checks.result import GLYPHS, Channel, Measure, Outcome
 from rtdecode.checks.shown import Shown
+from rtdecode.tui.keynames import USUAL, KeyNames
 from rtdecode.tui.lines import (
     EMPTY,
     Line,
@@ -110,10 +111,12 @@ def _number(outcome: Outcome | None, seconds: float, room: int) -> Line:
     return text
 
 
-def now(shown: Shown, width: int, height: int, picture: np.ndarray, limit: float) -> list[Line]:
+def now(
+    shown: Shown, width: int, height: int, picture: np.ndarray, limit: float, names: KeyNames = USUAL
+) -> list[Line]:
     """What to do, how far it is, and the signal as it comes. picture (C, T): swept, of all channels."""
     columns, rows = inner(width, height)
-    body = _asked(shown, columns)
+    body = _asked(shown, columns, names)
     title = f"{shown.at + 1} {shown.plan.title}" if shown.phase != "over" else "Signal"
     fact: Line = EMPTY
     if picture.size:
@@ -124,19 +127,21 @@ def now(shown: Shown, width: int, height: int, picture: np.ndarray, limit: float
     return frame(body, width, height, ((title, "title"),), fact, _quality(shown))
 
 
-def _asked(shown: Shown, columns: int) -> list[Line]:
+def _asked(shown: Shown, columns: int, names: KeyNames) -> list[Line]:
     if shown.phase == "over":
         failed = sum(o.state == "failed" for o in shown.outcomes if o)
+        repeat, leave = names("check-repeat"), names("check-quit")
+        looks = f"{names('check-previous-step')} {names('check-next-step')}"
         done = "Every step has ended; none failed." if not failed else f"{failed} of the steps failed."
         return [
             ((done, "bad" if failed else "good"),),
-            (("↑ ↓ looks at a step, r repeats it, q ends and writes", "dim"),),
+            ((f"{looks} looks at a step, {repeat} repeats it, {leave} ends and writes", "dim"),),
         ]
     if shown.phase == "working":
         return [((f"computing, {shown.elapsed_s:.0f} s of signal", "accent"),), EMPTY]
     lines: list[Line] = [((piece, "strong"),) for piece in wrap(shown.plan.ask, columns)]
     if shown.phase == "ready":
-        return [*lines, (("space begins", "accent"), (f", {shown.total_s:.0f} s", "dim"))]
+        return [*lines, ((f"{names('check-begin')} begins", "accent"), (f", {shown.total_s:.0f} s", "dim"))]
     count = f" {shown.elapsed_s:5.1f} / {shown.total_s:.1f} s"
     size = max(1, columns - len(count))
     share = shown.elapsed_s / shown.total_s if shown.total_s else 0.0
@@ -232,7 +237,8 @@ def _table(channels: tuple[Channel, ...], columns: int, rows: int) -> list[Line]
             role = "bad" if channel.word else "good"
             line = (
                 *line,
-                (pad(clean(channel.label), 4) + " ", "text"),
+                (pad(clean(channel.label), 4), "text"),
+                ("✕" if channel.word else " ", role),
                 (bar(channel.level, BAR), role),
                 (f"{cut(clean(channel.text), 7):>7} ", "dim"),
             )

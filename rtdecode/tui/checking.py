@@ -4,19 +4,20 @@ Ticks a sitting and draws what it shows; knows neither streams nor what a step c
 """
 
 import time
-from collections.abc import Callable
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.app import ComposeResult, SystemCommand
 from textual.containers import Horizontal
+from textual.screen import Screen
 
 from rtdecode.checks.result import Outcome
 from rtdecode.checks.shown import Shown
 from rtdecode.tui import check_panels
 from rtdecode.tui.base import ScreenApp
-from rtdecode.tui.keybar import KeyBar
+from rtdecode.tui.check_keys import KEYS
+from rtdecode.tui.keybar import KeyBar, commands
 from rtdecode.tui.panel import Panel
 from rtdecode.tui.traces import Sweep, first_scale, step_scale
 
@@ -35,21 +36,6 @@ class Guided(Protocol):
     def choose(self, steps: int) -> None: ...
 
 
-STEP, SCALE = Binding.Group("Step", compact=True), Binding.Group("Scale", compact=True)
-
-
-def _key(
-    key: str,
-    action: str,
-    text: str,
-    tooltip: str,
-    shown: str | None = None,
-    group: Binding.Group | None = None,
-) -> Binding:
-    name = f"check-{text.lower().replace(' ', '-')}"
-    return Binding(key, action, text, key_display=shown, id=name, tooltip=tooltip, group=group)
-
-
 class CheckApp(ScreenApp[None]):
     """clock: seconds, for the traces only."""
 
@@ -66,16 +52,7 @@ class CheckApp(ScreenApp[None]):
     .-flat.-found #now { display: none; }
     .-huge #result { width: 76; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        _key("space,enter", "begin", "Begin", "Begin the step that is next", "space"),
-        _key("s", "skip", "Skip", "Leave the step out"),
-        _key("r", "repeat", "Repeat", "The step under way or chosen, or the one that ended last, once more"),
-        _key("up", "choose(-1)", "Previous step", "Look at the step before", "↑", STEP),
-        _key("down", "choose(1)", "Next step", "Look at the step after", "↓", STEP),
-        _key("minus", "scale(1)", "Smaller", "Draw the signals smaller", "-", SCALE),
-        _key("plus,equals_sign", "scale(-1)", "Larger", "Draw the signals larger", "+", SCALE),
-        _key("q", "quit", "Quit", "End the check and write what was found"),
-    ]
+    BINDINGS: ClassVar = KEYS
 
     def __init__(self, sitting: Guided, clock: Callable[[], float] = time.monotonic):
         super().__init__()
@@ -117,7 +94,8 @@ class CheckApp(ScreenApp[None]):
         self.screen_stack[0].set_class(outcome is not None and not running, "-found")
         self._show("header", check_panels.header(shown, self.panels["header"].size.width))
         self._show("steps", check_panels.steps(shown, *self._room("steps")))
-        self._show("now", check_panels.now(shown, *self._room("now"), picture, self.limit or 50.0))
+        signal = (picture, self.limit or 50.0)
+        self._show("now", check_panels.now(shown, *self._room("now"), *signal, self.key_names))
         self._show("result", check_panels.result(shown, outcome, *self._room("result")))
 
     def _note(self, shown: Shown) -> None:
@@ -134,6 +112,9 @@ class CheckApp(ScreenApp[None]):
         self.panels[name].show(lines)
 
     # -- keys ----------------------------------------------------------------------------------------------
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        return commands(self)
 
     def action_begin(self) -> None:
         self.sitting.start()

@@ -5,30 +5,23 @@ from typing import ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from rtdecode.tui.keynames import names_of
 from rtdecode.tui.lines import EMPTY, Line
 from rtdecode.tui.listing import Listing, render
+from rtdecode.tui.modal_keys import CHOOSE
 from rtdecode.tui.panel import Panel
 
 Item = TypeVar("Item")
 
 
 class ChooseScreen(ModalScreen[Item | None], Generic[Item]):
-    """Returns the item, or None. row: an item as a line of so many cells; foot: what Enter will do."""
+    """Returns the item, or None. row: an item as a line of so many cells; foot: what taking one will do."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", id="choose-up", show=False),
-        Binding("down,j", "move(1)", "Down", id="choose-down", show=False),
-        Binding("pageup", "move(-10)", "Page up", id="choose-page-up", show=False),
-        Binding("pagedown", "move(10)", "Page down", id="choose-page-down", show=False),
-        Binding("slash", "filter", "Filter", id="choose-filter", tooltip="Only names that hold these words"),
-        Binding("enter", "take", "Choose", id="choose-take", tooltip="This one"),
-        Binding("escape,q", "leave", "Back", id="choose-back", tooltip="Choose nothing"),
-    ]
+    BINDINGS: ClassVar = CHOOSE
 
     def __init__(
         self,
@@ -59,8 +52,11 @@ class ChooseScreen(ModalScreen[Item | None], Generic[Item]):
         if size.height < 3:
             return
         lines = render(self.listing, self.heading, self.row, self.empty, (size.width, size.height - 1), True)
-        foot: Line = ((f" {self.foot} · / filters · Esc goes back", "dim"),)
-        self.panel.show([*lines, foot if self.listing.items else ((" Esc goes back", "dim"),), EMPTY])
+        names = names_of(self.app)
+        back = f"{names('choose-back')} goes back"
+        if self.listing.items:
+            back = f"{names('choose-take')} {self.foot} · {names('choose-filter')} filters · {back}"
+        self.panel.show([*lines, ((f" {back}", "dim"),), EMPTY])
 
     def action_move(self, steps: int) -> None:
         self.listing.move(steps)

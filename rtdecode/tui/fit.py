@@ -229,9 +229,12 @@ def grid(fit: Fit, width: int, rows: int) -> list[Line]:
 
 
 def render(
-    fit: Fit | None, names: tuple[str, str], why: tuple[str, ...], width: int, height: int
+    fit: Fit | None, names: tuple[str, str], why: tuple[str, ...], width: int, height: int, key: str = "Enter"
 ) -> list[Line]:
-    """The panel: whether the chosen pair fits, how, and what to do. why: what is said instead of a fit."""
+    """The panel: whether the chosen pair fits, how, and what to do.
+
+    why  what is said instead of a fit;  key  what decodes with it
+    """
     columns, rows = inner(width, height) if height >= 4 else (width, height)
     body: list[Line] = []
     verdict: Line = EMPTY
@@ -241,7 +244,7 @@ def render(
         verdict = (("✓ fits", "good"),) if fit.good else (("✕ does not fit", "bad"),)
         body = folded(summary(fit), columns)
         if fit.good:
-            tail: list[Line] = [EMPTY, (("Enter decodes it live", "accent"),)]
+            tail: list[Line] = [EMPTY, ((f"{key} decodes it live", "accent"),)]
         else:
             # the summary says the rest; what it does not say stays in the contract's own words
             others = [problem for problem in fit.problems if "twice" in problem or "not name" in problem]

@@ -3,12 +3,13 @@
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from rtdecode.tui.keynames import names_of
 from rtdecode.tui.lines import EMPTY, Line, clock, frame
+from rtdecode.tui.modal_keys import GO
 from rtdecode.tui.panel import Panel
 
 
@@ -33,9 +34,7 @@ class GoScreen(ModalScreen[float | None]):
     GoScreen > Input { width: 40; max-width: 95%; height: 1; border: none; padding: 0; offset-y: -3; }
     GoScreen > Input { background: $surface; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "Close", id="close-go", tooltip="Stay where it is")
-    ]
+    BINDINGS: ClassVar = GO
 
     def __init__(self, length_s: float) -> None:
         super().__init__()
@@ -58,13 +57,18 @@ class GoScreen(ModalScreen[float | None]):
     def draw(self, problem: str = "") -> None:
         said: Line = ((problem, "bad"),) if problem else ((f"00:00 to {clock(self.length_s)}", "dim"),)
         width, height = self.panel.size.width, self.panel.size.height
-        self.panel.show(frame([EMPTY, said], width, height, (("Go to", "title"),), (("Enter · Esc", "dim"),)))
+        keys = " · ".join(map(names_of(self.app), ("go-take", "go-close")))
+        self.panel.show(frame([EMPTY, said], width, height, (("Go to", "title"),), ((keys, "dim"),)))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        at_s = seconds_of(event.value)
+    def action_take(self) -> None:
+        # this key goes before those that were typed and not read yet: ask once the field has them all
+        self.input.call_later(self._take)
+
+    def _take(self) -> None:
+        value = self.input.value
+        at_s = seconds_of(value)
         if at_s is None:
-            self.draw(f"{event.value or 'nothing'} is no time like 12:34")
+            self.draw(f"{value or 'nothing'} is no time like 12:34")
         elif at_s >= self.length_s:
             self.draw(f"{clock(at_s)} is beyond the end, {clock(self.length_s)}")
         else:

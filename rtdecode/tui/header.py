@@ -4,6 +4,7 @@
 `as_of`) whether what it shows is old.
 """
 
+import math
 from dataclasses import dataclass
 
 from rtdecode.snapshot import Recording, Snapshot, State
@@ -46,6 +47,23 @@ def as_of(snapshot: Snapshot, silent_s: float, frozen: bool = False) -> Line:
         return EMPTY
     seconds = snapshot.decided_s if snapshot.decision else snapshot.elapsed_s
     return ((f"as of {clock(seconds, 1)}", "warn"),) if old else ((f"held at {clock(seconds, 1)}", "accent"),)
+
+
+def retrying(snapshot: Snapshot, silent_s: float = 0.0) -> str:
+    """ "retrying in 2 s" or "looking now" while a lost stream is looked for; else ""."""
+    if snapshot.state is not State.LOST or snapshot.retry is None:
+        return ""
+    left_s = snapshot.retry.next_s - silent_s
+    return f"retrying in {math.ceil(left_s)} s" if left_s > 0 else "looking now"
+
+
+def reason(snapshot: Snapshot) -> str:
+    """What was tried, and why there is nothing new, in one clean line; "" where the state says it all."""
+    said = clean(snapshot.detail)
+    if snapshot.state is not State.LOST or (retry := snapshot.retry) is None:
+        return said
+    times = "" if not retry.tried else "looked once" if retry.tried == 1 else f"looked {retry.tried} times"
+    return " · ".join(part for part in (times, said or f"looking for a stream {clean(retry.wanted)}") if part)
 
 
 def decision_age(snapshot: Snapshot, silent_s: float) -> Line:
@@ -93,11 +111,14 @@ def _detail(snapshot: Snapshot, now: Look, silent_s: float, width: int) -> str:
         found = (
             f"found {len(snapshot.found)}: {', '.join(map(clean, snapshot.found))}" if snapshot.found else ""
         )
+        if not detail and snapshot.retry:
+            detail = cut(f"stream {clean(snapshot.retry.wanted)}", max(20, width // 3)) + "…"
         return "  ".join(part for part in (detail, f"{snapshot.state_s:.0f} s", found) if part)
     if snapshot.state is State.STALE:
         return f"{snapshot.state_s:.2f} s"
     if snapshot.state is State.LOST:
-        return "  ".join(part for part in (f"{snapshot.state_s:.0f} s", detail) if part)
+        parts = (f"{snapshot.state_s:.0f} s", retrying(snapshot, silent_s), detail)
+        return "  ".join(part for part in parts if part)
     return detail if snapshot.state in (State.FILLING, State.FAILED) else ""
 
 

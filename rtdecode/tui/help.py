@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
+from textual.app import ComposeResult
+from textual.screen import ModalScreen, Screen
 
 from rtdecode.tui.keybar import display, ours
+from rtdecode.tui.keynames import USUAL, KeyNames, names_of
 from rtdecode.tui.lines import EMPTY, Line, cell_len, fit, frame, inner, wrap
+from rtdecode.tui.modal_keys import HELP
 from rtdecode.tui.panel import Panel
 
 Keys = Sequence[tuple[str, str]]
@@ -17,8 +18,8 @@ ABOUT = {
     "signals": (
         "The signal by channel, drawn once a sweep: ↑ is now, older signal stands to its right.",
         "✓ good  ▁ flat  ▲ railed  ≈ noisy  ∿ line noise  · off. One scale for all, changed by key alone.",
-        "The title says what was done to the signal: the bundle's own band and reference, and after `f` the "
-        "filter of the drawing. That one is for your eyes; the decoder never sees it.",
+        "The title says what was done to the signal: the bundle's own band and reference; before them, if "
+        "you chose one, the filter of the drawing. That one is for your eyes; the decoder never sees it.",
     ),
     "retrieved": (
         "Which candidate the last window resembles. Read a probability beside chance, which is 1 of N.",
@@ -42,13 +43,13 @@ READING = (
 )
 
 
-def keys_of(app: App[Any], screen: Any) -> list[tuple[str, str]]:
+def keys_of(screen: Screen[Any]) -> list[tuple[str, str]]:
     """(keys, what they do) of the bindings that work on `screen`, as they are mapped now."""
     active = screen.active_bindings
     every: dict[str, list[str]] = {}
     for _, binding, _, _ in active.values():
         if binding.id:
-            every.setdefault(binding.action, []).append(display(app, binding))
+            every.setdefault(binding.action, []).append(display(binding))
     return [(" ".join(dict.fromkeys(every[b.action])), b.tooltip or b.description) for b in ours(active)]
 
 
@@ -88,32 +89,39 @@ def _two_columns(keys: Keys, columns: int, longest: int) -> list[Line]:
     return [(*fit(a, room), ("  ", "text"), *b) for a, b in zip(left, right, strict=False)]
 
 
-def render(width: int, height: int, keys: Keys, panel: str = "", first: int = 0) -> list[Line]:
-    """The framed help, exactly `height` lines of `width` cells, from line `first` on."""
-    columns, rows = inner(width, height)
-    lines = body(keys, columns, panel)
+def scrolled(
+    lines: Sequence[Line], width: int, height: int, first: int = 0, names: KeyNames = USUAL
+) -> list[Line]:
+    """`lines` in a frame from `first` on, exactly `height` lines of `width` cells."""
+    rows = inner(width, height)[1]
     more = len(lines) - rows
-    foot: Line = ((f"↑ ↓ {min(first, more) + rows} of {len(lines)} lines", "dim"),) if more > 0 else EMPTY
     start = max(0, min(first, more))
-    title: Line = (("Help", "title"),)
-    return frame(lines[start : start + rows], width, height, title, (("? or Esc closes", "dim"),), foot)
+    moves = f"{names('help-up')} {names('help-down')}"
+    foot: Line = ((f"{moves} {start + rows} of {len(lines)} lines", "dim"),) if more > 0 else EMPTY
+    closes: Line = ((f"{names('help-close', 2)} closes", "dim"),)
+    return frame(list(lines[start : start + rows]), width, height, (("Help", "title"),), closes, foot)
 
 
-class HelpScreen(ModalScreen[None]):
-    """Lies over the live screen, which goes on below."""
+def render(
+    width: int, height: int, keys: Keys, panel: str = "", first: int = 0, names: KeyNames = USUAL
+) -> list[Line]:
+    """The framed help of the live screen."""
+    return scrolled(body(keys, inner(width, height)[0], panel), width, height, first, names)
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q", "dismiss", "Close", id="close", tooltip="Back to the screen"),
-        Binding("up,k", "scroll(-1)", "Up", id="help-up", tooltip="A line up"),
-        Binding("down,j", "scroll(1)", "Down", id="help-down", tooltip="A line down"),
-        Binding("pageup", "scroll(-10)", "Up", id="help-page-up", tooltip="A page up"),
-        Binding("pagedown,space", "scroll(10)", "Down", id="help-page-down", tooltip="A page down"),
-    ]
 
-    def __init__(self, keys: Keys = (), about: str = "") -> None:
+class Help(ModalScreen[None]):
+    """Lies over a screen, which goes on below. keys: what they are and do (keys_of)."""
+
+    BINDINGS: ClassVar = HELP
+
+    def __init__(self, keys: Keys = ()) -> None:
         super().__init__()
-        self.keys, self.about, self.first = keys, about, 0
+        self.keys, self.first = keys, 0
         self.panel = Panel(id="help")
+
+    def lines(self, columns: int) -> list[Line]:
+        """All of it at this width."""
+        raise NotImplementedError
 
     def compose(self) -> ComposeResult:
         yield self.panel
@@ -124,12 +132,23 @@ class HelpScreen(ModalScreen[None]):
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw)
 
-    def action_scroll(self, lines: int) -> None:
+    def action_scroll(self, steps: int) -> None:
         columns, rows = inner(*self.panel.size)
-        most = len(body(self.keys, columns, self.about)) - rows
-        self.first = max(0, min(most, self.first + lines))
+        self.first = max(0, min(len(self.lines(columns)) - rows, self.first + steps))
         self.draw()
 
     def draw(self) -> None:
         width, height = self.panel.size
-        self.panel.show(render(width, height, self.keys, self.about, self.first))
+        lines = self.lines(inner(width, height)[0])
+        self.panel.show(scrolled(lines, width, height, self.first, names_of(self.app)))
+
+
+class HelpScreen(Help):
+    """Of the live screen. about: the chosen panel"""
+
+    def __init__(self, keys: Keys = (), about: str = "") -> None:
+        super().__init__(keys)
+        self.about = about
+
+    def lines(self, columns: int) -> list[Line]:
+        return body(self.keys, columns, self.about)

@@ -3,14 +3,17 @@
 Textual's own footer is a widget a key, and stays empty in a page that has not had the focus yet.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 from textual import events
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import ActiveBinding, Binding
 
+from rtdecode.tui.keynames import written
 from rtdecode.tui.keys import KEYS
 from rtdecode.tui.lines import Line, cell_len, fit, width_of
 from rtdecode.tui.panel import Panel
@@ -36,10 +39,9 @@ class Entry:
         return cell_len(self.keys) + 1 + cell_len(self.text)
 
 
-def display(app: App[Any], binding: Binding) -> str:
-    """The key as people write it: "ctrl+s", "space", "?"."""
-    said = app.get_key_display(binding)
-    return f"ctrl+{said[1:]}" if len(said) > 1 and said.startswith("^") else said
+def display(binding: Binding) -> str:
+    """The key as people write it: "ctrl+s", "space", "?", "Enter"."""
+    return binding.key_display or written(binding.key)
 
 
 def ours(active: dict[str, ActiveBinding]) -> list[Binding]:
@@ -65,19 +67,19 @@ def entries(app: App[Any], active: dict[str, ActiveBinding]) -> list[Entry]:
     for group, members in groupby(bindings, key=lambda binding: binding.group):
         several = list(members)
         if group is None or len(several) == 1:
-            found += [_entry(app, binding) for binding in several]
+            found += [_entry(binding) for binding in several]
             continue
-        keys = [display(app, binding) for binding in several]
+        keys = [display(binding) for binding in several]
         apart = keys[0] + "-" + keys[-1] if len(keys) > 2 else " ".join(keys)
         found.append(Entry(apart, group.description, several[-1].action if len(keys) == 2 else ""))
     if palette := active.get(app.COMMAND_PALETTE_BINDING):
         at = next((i for i, entry in enumerate(found) if entry.kept and i), len(found))
-        found.insert(at, Entry(display(app, palette.binding), "Commands", palette.binding.action))
+        found.insert(at, Entry(display(palette.binding), "Commands", palette.binding.action))
     return found
 
 
-def _entry(app: App[Any], binding: Binding) -> Entry:
-    return Entry(display(app, binding), binding.description, binding.action, _plain(binding) in KEPT)
+def _entry(binding: Binding) -> Entry:
+    return Entry(display(binding), binding.description, binding.action, _plain(binding) in KEPT)
 
 
 def fitting(found: list[Entry], width: int) -> list[Entry]:
@@ -100,6 +102,16 @@ def line(shown: list[Entry], width: int) -> Line:
         for span in ((GAP if i else " ", "dim"), (e.keys, "accent"), (f" {e.text}", "dim"))
     ]
     return fit(tuple(spans), width)
+
+
+def commands(app: App[Any]) -> Iterable[SystemCommand]:
+    """Every key of the tables that works now, by name, and the themes."""
+    yield SystemCommand(
+        "Theme", "Other colours: ours, Textual's, the terminal's own", app.action_change_theme
+    )
+    for binding in ours(app.screen_stack[0].active_bindings):
+        said = f"{binding.tooltip} ({display(binding)})"
+        yield SystemCommand(binding.description, said, partial(app.run_action, binding.action))
 
 
 class KeyBar(Panel):

@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from textual.binding import Binding, BindingType
-from textual.keys import ASCII_KEY_NAMES, KEY_NAME_REPLACEMENTS, Keys, _character_to_key
+from textual.keys import (
+    ASCII_KEY_NAMES,
+    KEY_NAME_REPLACEMENTS,
+    Keys,
+    _character_to_key,
+    key_to_character,
+)
 
 from rtdecode.errors import ConfigError, closest
 from rtdecode.tui.keys import KEYS
@@ -53,14 +59,15 @@ def read() -> dict[str, str]:
 
 
 def screens() -> list[Sequence[BindingType]]:
-    """Keys that stand together: live alone, in a replay, with several decoders; and of other screens."""
-    from rtdecode.tui import start_keys
+    """Keys that stand together: live alone, in a replay, with several decoders; of other screens; of what
+    lies over a screen."""
+    from rtdecode.tui import check_keys, modal_keys, start_keys
     from rtdecode.tui.replay_keys import REPLAY_KEYS
     from rtdecode.tui.review import keys, sessions
     from rtdecode.tui.several import SeveralApp
 
     live = [KEYS, [*KEYS, *REPLAY_KEYS], [*KEYS, *SeveralApp.BINDINGS]]
-    return [*live, start_keys.KEYS, sessions.KEYS, keys.KEYS]
+    return [*live, start_keys.KEYS, sessions.KEYS, keys.KEYS, check_keys.KEYS, *modal_keys.TABLES]
 
 
 def parse(text: str, where: str) -> dict[str, str]:
@@ -84,6 +91,7 @@ def parse(text: str, where: str) -> dict[str, str]:
         keymap[name] = _normal(name, keys, where)
     for usual in each:
         _refuse_clashes(usual, {name: keys for name, keys in keymap.items() if name in usual}, where)
+    _refuse_typed(keymap, where)
     return {name: ",".join(keys) for name, keys in keymap.items()}
 
 
@@ -113,6 +121,18 @@ def _key(name: str, key: str, where: str) -> str:
         hint = hint or "e.g. f5, ctrl+k, full_stop"
         raise ConfigError(f"{where}: {name} has {key!r}, which is no key", hint=hint)
     return "+".join((*modifiers, normal))
+
+
+def _refuse_typed(chosen: Owners, where: str) -> None:
+    """Where letters are typed, a letter can be no key."""
+    from rtdecode.tui.modal_keys import TYPED
+
+    for usual in map(defaults, TYPED):
+        for name in usual.keys() & chosen.keys():
+            for key in set(chosen[name]) - set(usual[name]):
+                if (key_to_character(key) or "\t").isprintable():  # tab and delete have characters, too
+                    said = f"{where} gives {key!r} to {name}, where it is typed"
+                    raise ConfigError(said, hint=f"e.g. f5, ctrl+{key.lower() if len(key) == 1 else 'k'}")
 
 
 def _refuse_clashes(usual: Owners, chosen: Owners, where: str) -> None:

@@ -69,7 +69,12 @@ KEYS: list[BindingType] = [
     ),
     _key("z", "zoom", "Zoom", "The chosen panel alone (Signals: one channel with its spectrum), and back"),
     _key(
-        "tab", "next_panel(1)", "Next panel", "Choose the next panel, for z and ?", footer=False, first=True
+        "tab",
+        "next_panel(1)",
+        "Next panel",
+        "Choose the next panel, to zoom or to explain",
+        footer=False,
+        first=True,
     ),
     _key(
         "shift+tab", "next_panel(-1)", "Previous panel", "Choose the panel before", footer=False, first=True

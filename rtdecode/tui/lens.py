@@ -1,7 +1,6 @@
 """What the eye chose to see of the signals: scale, seconds, page, channels, and a filter of the drawing.
 
-Nothing here reaches the decoder. The band-pass is causal, keeps its state between snapshots and gives the
-same whether a signal comes in pieces or whole; a change of filter runs it once over what is remembered.
+Nothing here reaches the decoder. The signal itself is kept by seen.py.
 """
 
 import copy
@@ -9,87 +8,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rtdecode.preprocess import BandPass
 from rtdecode.snapshot import ChannelState, Event, Snapshot
+from rtdecode.tui.onsets import Found, Read
+from rtdecode.tui.seen import Seen, band_at
 from rtdecode.tui.signals import View
-from rtdecode.tui.traces import Sweep, first_scale, step_scale
+from rtdecode.tui.traces import GAP, first_scale, step_scale
 
 WINDOWS_S = (1.0, 2.0, 5.0, 10.0)
 BANDS = (None, (0.5, 40.0), (1.0, 40.0), (4.0, 30.0))
-ORDER = 2
 UNUSED = "▁▲·"  # glyphs of channels that have no part in the average
-
-
-def band_at(band: tuple[float, float], sfreq: float) -> tuple[float, float]:
-    """The band as it can be at this rate: its upper edge below 0.45 of it."""
-    return min(band[0], 0.2 * sfreq), round(min(band[1], 0.45 * sfreq), 1)
-
-
-class Filter:
-    """A causal band-pass that bridges missing samples. (T, C) -> (T, C) float32; NaN stays NaN."""
-
-    def __init__(self, band: tuple[float, float], sfreq: float):
-        self._band = BandPass(sfreq, *band_at(band, sfreq), ORDER)
-        self._last: np.ndarray | None = None
-
-    def push(self, x: np.ndarray) -> np.ndarray:
-        missing = ~np.isfinite(x)
-        if missing.any():
-            x = self._bridged(x, missing)
-        if len(x):
-            self._last = x[-1].copy()
-        y = self._band.push(x).astype(np.float32)
-        y[missing] = np.nan
-        return y
-
-    def _bridged(self, x: np.ndarray, missing: np.ndarray) -> np.ndarray:
-        """The last known value in place of a missing one: the least that rings."""
-        before = np.zeros((1, x.shape[1]), x.dtype) if self._last is None else self._last[None]
-        known = np.concatenate([before, x])
-        gone = np.concatenate([np.zeros_like(missing[:1]), missing])
-        index = np.where(gone, 0, np.arange(len(known))[:, None])
-        return np.take_along_axis(known, np.maximum.accumulate(index, axis=0), axis=0)[1:]
-
-
-class Seen:
-    """The signal as received and as filtered, side by side, by sample number."""
-
-    def __init__(self) -> None:
-        self.received, self.drawn = Sweep(), Sweep()
-        self.band: tuple[float, float] | None = None
-        self._filter: Filter | None = None
-
-    def add(self, snapshot: Snapshot) -> None:
-        sweep = self.received
-        before = sweep.data
-        new = sweep.add(snapshot.signal, snapshot.signal_sfreq, snapshot.elapsed_s)
-        if self.band is None:
-            return
-        if sweep.data is not before:
-            self.choose(self.band)
-        elif new:
-            self._take(min(new, len(sweep.data)))
-
-    def choose(self, band: tuple[float, float] | None) -> None:
-        """Draw through `band` from now on, and what is remembered as well."""
-        self.band = band
-        sweep = self.received
-        self._filter = Filter(band, sweep.sfreq) if band and sweep.sfreq > 0 else None
-        if self._filter:
-            self.drawn = Sweep()
-            self.drawn.sfreq, self.drawn.data = sweep.sfreq, np.full_like(sweep.data, np.nan)
-            self._take(min(sweep.count, len(sweep.data)))
-
-    def _take(self, rows: int) -> None:
-        sweep = self.received
-        at = np.arange(sweep.count - rows, sweep.count) % max(1, len(sweep.data))
-        if self._filter:
-            self.drawn.data[at] = self._filter.push(sweep.data[at])
-        self.drawn.count, self.drawn.elapsed_s = sweep.count, sweep.elapsed_s
-
-    @property
-    def sweep(self) -> Sweep:
-        return self.drawn if self._filter else self.received
 
 
 @dataclass
@@ -109,10 +36,13 @@ class Lens:
     average: bool = False
     now: Seen = field(default_factory=Seen)
     kept: Seen | None = None
+    read: Read = field(default_factory=Read)
     labels: tuple[str, ...] = ()
 
-    def add(self, snapshot: Snapshot) -> None:
+    def add(self, snapshot: Snapshot, heard: Found | None = None) -> None:
+        """heard: words that begin in it; None: those that were read."""
         self.now.add(snapshot)
+        self.now.hear(self.read.new(snapshot) if heard is None else heard)
         labels = tuple(channel.label for channel in snapshot.channels)
         if labels and labels != self.labels:  # another bundle: numbers mean other channels
             self.picked = None if self.labels else self.picked
@@ -120,7 +50,7 @@ class Lens:
 
     def restart(self) -> None:
         """Forget the signal, keep what was chosen: another decoder is looked at."""
-        self.now, self.kept = Seen(), None
+        self.now, self.kept, self.read = Seen(), None, Read()
         self.now.choose(BANDS[self.band])
 
     def hold(self) -> None:
@@ -199,8 +129,17 @@ class Lens:
         shown = order[self.first : self.first + page]
         picture, cursor = self.picture(shown, quality)
         picked = None if self.picked is None or not channels else order
-        limit, marks = self.limit or 50.0, self.marks(events)
-        return View(picture, cursor, limit, self.seconds, self.first, page, mark, picked, self.said(), marks)
+        limit, marks, words = self.limit or 50.0, self.marks(events), self.words()
+        return View(
+            picture, cursor, limit, self.seconds, self.first, page, mark, picked, self.said(), marks, words
+        )
+
+    def words(self) -> tuple[tuple[float, str], ...]:
+        """Where the words of the drawn seconds begin in the sweep, 0..1."""
+        count = self.seen.received.count
+        size = round(self.seconds * self.seen.received.sfreq)
+        drawn = size - int(GAP * size)
+        return tuple((at % size / size, word) for at, word in self.seen.words if 0 <= count - at < drawn)
 
     def marks(self, events: tuple[Event, ...]) -> tuple[tuple[float, str], ...]:
         """Where the marks of the drawn seconds stand in the sweep, 0..1."""

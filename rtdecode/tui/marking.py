@@ -5,7 +5,7 @@
 Without a Control nothing here is offered, as where one only looks. Knows neither processes nor files.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from textual import events
@@ -47,6 +47,10 @@ class Control(Protocol):
     def reconnect(self) -> bool: ...
 
     def reset_counters(self) -> bool: ...
+
+    def drawn(self, ms: Sequence[float]) -> bool:
+        """How long decisions took to be on the screen, for the log (drawn.py)."""
+        ...
 
     def tick(self) -> None:
         """Called twice a second."""

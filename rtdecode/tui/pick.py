@@ -5,16 +5,20 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from rtdecode.snapshot import ChannelState
-from rtdecode.tui.lines import Line, clean, figure, frame, inner, pad
+from rtdecode.tui.keynames import USUAL, KeyNames, names_of
+from rtdecode.tui.lines import Line, cell_len, clean, cut, figure, frame, inner, pad
+from rtdecode.tui.modal_keys import PICK
 from rtdecode.tui.panel import Panel
 from rtdecode.tui.signals import ROLES, WORDS
 
-KEYS_SHORT = "space · ctrl+a all · ctrl+b bad · ctrl+n none · Enter"
-KEYS_SAID = "space toggle · ctrl+a all · ctrl+b bad only · ctrl+n none · Enter take · Esc leave"
+KEYS_SHORT = (("toggle", ""), ("all", " all"), ("bad", " bad"), ("none", " none"), ("take", ""))
+KEYS_SAID = (
+    *(("toggle", " toggle"), ("all", " all"), ("bad", " bad only"), ("none", " none")),
+    *(("take", " take"), ("leave", " leave")),
+)
 
 
 @dataclass
@@ -62,7 +66,16 @@ class Choice:
         return tuple(sorted(self.chosen)) if 0 < len(self.chosen) < len(self.channels) else None
 
 
-def render(choice: Choice, width: int, height: int, unit: str = "") -> list[Line]:
+def keys_said(names: KeyNames, columns: int) -> str:
+    """What the keys do, with more words where there is room."""
+    full, short = (
+        " · ".join(f"{names(f'pick-{name}')}{word}" for name, word in words)
+        for words in (KEYS_SAID, KEYS_SHORT)
+    )
+    return full if cell_len(full) <= columns else cut(short, columns)
+
+
+def render(choice: Choice, width: int, height: int, unit: str = "", names: KeyNames = USUAL) -> list[Line]:
     """The framed list, exactly `height` lines of `width` cells."""
     columns, rows = inner(width, height)
     head: Line = (
@@ -89,26 +102,14 @@ def render(choice: Choice, width: int, height: int, unit: str = "") -> list[Line
     if not choice.matching:
         body.append(((f"no channel has {clean(choice.typed)!r} in its name", "warn"),))
     fact: Line = ((f"{len(choice.chosen)} of {len(choice.channels)}", "dim"),)
-    said = KEYS_SAID if columns >= len(KEYS_SAID) else KEYS_SHORT
-    return frame(body[:rows], width, height, (("Channels", "title"),), fact, ((said[:columns], "dim"),))
+    said: Line = ((keys_said(names, columns), "dim"),)
+    return frame(body[:rows], width, height, (("Channels", "title"),), fact, said)
 
 
 class PickScreen(ModalScreen[tuple[tuple[int, ...] | None] | None]):
     """Lies over the live screen. Dismissed with (numbers or None for all,), or with None: nothing changes."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Leave", id="pick-leave", tooltip="Nothing changes"),
-        Binding("enter", "take", "Take", id="pick-take", tooltip="Draw the chosen channels"),
-        Binding("space", "do('toggle')", "Toggle", id="pick-toggle", tooltip="Choose the channel, or not"),
-        Binding("ctrl+a", "do('all')", "All", id="pick-all", tooltip="Choose all that are listed"),
-        Binding("ctrl+n", "do('none')", "None", id="pick-none", tooltip="Choose none of those listed"),
-        Binding("ctrl+b", "do('bad')", "Bad only", id="pick-bad", tooltip="Flat, railed, noisy and off ones"),
-        Binding("up", "move(-1)", "Up", id="pick-up", tooltip="A channel up"),
-        Binding("down", "move(1)", "Down", id="pick-down", tooltip="A channel down"),
-        Binding("pageup", "move(-10)", "Page up", id="pick-page-up", tooltip="Ten channels up"),
-        Binding("pagedown", "move(10)", "Page down", id="pick-page-down", tooltip="Ten channels down"),
-        Binding("backspace", "back", "Back", id="pick-back", tooltip="One letter less"),
-    ]
+    BINDINGS: ClassVar = PICK
 
     def __init__(self, channels: tuple[ChannelState, ...], chosen: tuple[int, ...], unit: str = "") -> None:
         super().__init__()
@@ -125,7 +126,7 @@ class PickScreen(ModalScreen[tuple[tuple[int, ...] | None] | None]):
         self.call_after_refresh(self.draw)
 
     def draw(self) -> None:
-        self.panel.show(render(self.choice, *self.panel.size, self.unit))
+        self.panel.show(render(self.choice, *self.panel.size, self.unit, names_of(self.app)))
 
     def on_key(self, event: events.Key) -> None:
         if event.is_printable and event.character and event.character != " ":

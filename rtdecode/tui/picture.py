@@ -12,7 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from rtdecode.snapshot import BundleCard, ChannelState, Event, Health, Quantiles, Snapshot, State, TextLine
+from rtdecode.snapshot import (
+    BundleCard,
+    ChannelState,
+    Event,
+    Health,
+    Onset,
+    Quantiles,
+    Retry,
+    Snapshot,
+    State,
+    TextLine,
+)
 from rtdecode.tui.app import LiveApp
 from rtdecode.types import Decision, Hit, Hypothesis, Retrieved, StreamInfo
 
@@ -34,12 +45,21 @@ SPOKEN = (
     (736.4, "one day i asked him what he wanted"),
     (741.8, "he said please draw me a"),
 )
+WORD_S = 0.44  # between two words
 EVENTS = (
     Event(658.4, "warn", "gap of 48 ms (12 samples): 2 windows skipped, filters restarted"),
     Event(671.0, "info", "bundle demo-story: 32 of 32 channels matched by name, unit µV"),
     Event(738.2, "warn", "F8 at the rail for 31 % of the last second"),
     Event(740.9, "warn", "T8 flat for 2.0 s"),
 )
+
+
+def spoken(elapsed_s: float) -> tuple[TextLine, ...]:
+    """The text, and when its newest words were read: the made-up reader goes on and on."""
+    words = SPOKEN[-1][1].split()
+    newest = int(elapsed_s / WORD_S)
+    onsets = tuple(Onset(WORD_S * k, -0.4, words[k % len(words)]) for k in range(newest - 10, newest + 1))
+    return (*(TextLine(t, line) for t, line in SPOKEN[:-1]), TextLine(*SPOKEN[-1], onsets))
 
 
 def labels(channels: int) -> tuple[str, ...]:
@@ -118,7 +138,7 @@ class Session:
                 "demo-story", "uV", (0.5, 40.0), ("TP9", "TP10"), 1000 * HOP_S, 3.0, 50, 200.0, True, True, 8
             ),
             decision=decision, decided_s=float(decided_s), held_s=1.8, agrees=6,
-            text=tuple(TextLine(t, line) for t, line in SPOKEN), tentative="she",
+            text=spoken(elapsed_s), tentative="she",
             channels=self.channels, events=EVENTS, event_count=31, signal_sfreq=SFREQ, signal=self.x[shown],
             health=Health(
                 {**times, "total": Quantiles(19.6 + jitter, 41.0, 20.0)}, 0.22 + 0.01 * jitter, 250.02, 250.0,
@@ -166,7 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
     session = Session()
     snapshots = [session.at(758.0), session.at(759.4)]
     if options.state != "live":
-        detail = {"lost": "outlet closed; looking for it again", "failed": "the engine stopped: see the log"}
+        detail = {"failed": "the engine stopped: see the log"}
         snapshots.append(
             replace(
                 session.at(759.4),
@@ -174,6 +194,7 @@ def main(arguments: list[str] | None = None) -> int:
                 state_s=0.84,
                 elapsed_s=760.2,
                 detail=detail.get(options.state, ""),
+                retry=Retry("named 'actiCHamp-32'", 8, 1.2) if options.state == "lost" else None,
             )
         )
     options.out.write_text(asyncio.run(draw(snapshots, (columns, lines))))

@@ -14,12 +14,13 @@ from textual.events import Click
 from textual.message import Message
 from textual.widget import Widget
 
-from rtdecode.snapshot import State
+from rtdecode.snapshot import Snapshot, State
 from rtdecode.tracking import Figures
 from rtdecode.tui.app import LiveApp, Watcher
 from rtdecode.tui.bar import Landmarks, Play, bar, factor, look, second_at
 from rtdecode.tui.go import GoScreen
 from rtdecode.tui.lines import Line, clock, fit, plain
+from rtdecode.tui.onsets import Found, Heard
 from rtdecode.tui.panel import Panel
 from rtdecode.tui.replay_keys import REPLAY_KEYS
 
@@ -42,6 +43,10 @@ class Player(Protocol):
 
     def figures(self, fresh: bool) -> Figures | None:
         """How right the decoder is, None where nobody knows what was heard; fresh: count error rates anew."""
+        ...
+
+    def second_of(self, stream: str, t: float) -> float | None:
+        """Second of the recording of a sample with the stamp `t` of this stream; None while not known."""
         ...
 
     def tell(self, do: str, **values: float | bool) -> None:
@@ -106,6 +111,7 @@ class ReplayApp(LiveApp):
         self._paused = False
         self._counted_at = float("-inf")
         self._characters = 0
+        self._words = Heard(player.landmarks.words)
 
     def compose(self) -> ComposeResult:
         yield from _after(super().compose(), self.panels["header"], self.panels["bar"])
@@ -126,6 +132,22 @@ class ReplayApp(LiveApp):
             figures = self.player.figures(self._due())
             self._characters = figures.characters if figures else 0
             panel.show(bar(play, self.player.landmarks, figures, panel.size.width, panel.size.height))
+
+    def heard(self, snapshot: Snapshot) -> Found | None:
+        """What was really heard, where the recording tells it."""
+        stream, decision, bundle = snapshot.stream, snapshot.decision, snapshot.bundle
+        if not self.player.landmarks.words:
+            return None
+        if not stream or not decision or not bundle or decision.run != snapshot.run:
+            return []
+        at_s = self.player.second_of(stream.uid, decision.t)
+        if at_s is None:
+            return []
+        # since that decision less than a hop of signal came, at any speed
+        later_s = (snapshot.elapsed_s - snapshot.decided_s) * self.player.play().speed
+        ahead_s = min(max(0.0, later_s), 1e-3 * bundle.hop_ms)
+        run = f"{stream.uid} {decision.run}"
+        return self._words.new(at_s + ahead_s, run, at_s - decision.sample / stream.sfreq)
 
     def _due(self) -> bool:
         """Whether to count error rates anew: what that costs grows with the square of the text."""

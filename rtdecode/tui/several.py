@@ -67,9 +67,12 @@ def seat(name: str, snapshot: Snapshot | None, silent_s: float, why: str) -> Sea
     return Seat(name, look.glyph, look.word, look.role, leads)
 
 
-def strip(seats: Sequence[Seat], chosen: int, width: int) -> list[Line]:
-    """One line: every decoder with its number, glyph and name; the shown one marked, more where it fits."""
-    hint: Line = (("n next ", "dim"),)
+def strip(seats: Sequence[Seat], chosen: int, width: int, key: str = "n") -> list[Line]:
+    """One line: every decoder with its number, glyph and name; the shown one marked, more where it fits.
+
+    key  shows the next one
+    """
+    hint: Line = ((f"{key} next ", "dim"),)
     for detail in (2, 1, 0):
         pieces = [_piece(k, each, k == chosen, detail) for k, each in enumerate(seats)]
         if sum(map(width_of, pieces)) + width_of(hint) <= width:
@@ -130,7 +133,8 @@ class SeveralApp(LiveApp):
             said: Line = ((" ✕ ENDED ", "bad"), (f" {clean(core.why)}", "bad"))
             above.show([fit(said, above.size.width)])
         if everything or self._looks % EVERY == 0:
-            self.strip.show(strip(list(self._seats()), self.chosen, self.strip.size.width))
+            key = self.key_names("next-decoder")
+            self.strip.show(strip(list(self._seats()), self.chosen, self.strip.size.width, key))
         self._looks += 1
 
     def _seats(self) -> Iterator[Seat]:
@@ -158,6 +162,7 @@ class SeveralApp(LiveApp):
         if number == self.chosen:
             return
         fresh = vars(LiveApp(self.shown[number].watcher, self.clock))
+        self.draw_ms.tell(self.control, self.clock())  # it may never be shown again
         self._kept[self.chosen] = {name: getattr(self, name) for name in KEPT}
         self.chosen, self.watcher = number, self.shown[number].watcher
         self.control = self.shown[number].control

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtdecode.snapshot import ChannelState, Snapshot, State
-from rtdecode.tui.header import look
+from rtdecode.tui.axis import write_words
+from rtdecode.tui.header import look, reason
 from rtdecode.tui.lines import EMPTY, Line, cell_len, clean, figure, frame, inner, pad, unit_name, wrap
 from rtdecode.tui.traces import braille
 
@@ -27,7 +28,7 @@ class View:
     mark     the word at the cursor: "now", unless the picture is old or held
     picked   numbers of the channels that may be drawn, None: all; `first` counts among them
     drawn    the filter of the drawing in words, "" without one
-    marks    (place in 0..1, text) of marks on the time axis
+    marks, words   (place in 0..1, text) of marks on the time axis, and of words that begin there
     """
 
     picture: np.ndarray
@@ -40,6 +41,7 @@ class View:
     picked: tuple[int, ...] | None = None
     drawn: str = ""
     marks: tuple[tuple[float, str], ...] = ()
+    words: tuple[tuple[float, str], ...] = ()
 
     def channels(self, all_channels: int) -> tuple[int, ...]:
         """Numbers of the page's channels."""
@@ -78,8 +80,8 @@ def render(
         where += f" picked of {channels}"
     fact: Line = ((f"{where} · ±{view.limit:g} {unit} · {view.seconds:g} s", "dim"),)
     strip = _strip(quality, columns)
-    if now.old and snapshot.detail:
-        strip = [((clean(snapshot.detail), now.role),)]
+    if now.old and (why := reason(snapshot)):
+        strip = [((why, now.role),)]
     body = list(strip)
     room = rows - len(strip)
     tall = max(2, min(TALLEST, (room - 1) // max(1, len(view.picture))))
@@ -210,24 +212,26 @@ def _traces(
 
 
 def axis(view: View, columns: int, before: int) -> Line:
-    """Seconds of the sweep from its left edge, its marks, and where "now" is."""
+    """Seconds of the sweep from its left edge, its words and marks, and where "now" is."""
     width = max(1, columns - before - VALUE)
     cells = [" "] * width
+    mark = f"{view.mark}↑"
+    here = min(width - 1, int(view.cursor * width))
+    start = here + 1 - len(mark)
+    if start < 0:
+        mark, start = f"↑{view.mark}", here
+    write_words(cells, view.words, range(start, start + len(mark)))
     halves = 4 if view.seconds <= 2 else 5
-    for i in range(halves + 1):
+    for i in range(0, halves + 1, halves if view.words else 1):  # words need the room of the numbers between
         seconds = view.seconds * i / halves
         label = f"{seconds:g}" + (" s" if i == halves else "")
         at = min(round(width * i / halves), width - len(label))
-        cells[at : at + len(label)] = label
+        if not "".join(cells[max(0, at - 1) : at + len(label)]).strip():
+            cells[at : at + len(label)] = label
     for place, text in view.marks:
         label = f"● {clean(text)[:12]}"
         at = min(width - 1, int(place * width))
         label = label if at + cell_len(label) <= width and cell_len(label) == len(label) else "●"
         cells[at : at + len(label)] = label
-    mark = f"{view.mark}↑"
-    at = min(width - 1, int(view.cursor * width))
-    start = at + 1 - len(mark)
-    if start < 0:
-        mark, start = f"↑{view.mark}", at
     left, right = "".join(cells[:start]), "".join(cells[start + len(mark) :])
     return ((" " * before + left, "dim"), (mark, "accent"), (right, "dim"))

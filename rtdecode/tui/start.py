@@ -22,6 +22,7 @@ from rtdecode.tui.base import ScreenApp
 from rtdecode.tui.card_screen import STYLES, CardScreen
 from rtdecode.tui.choose import ChooseScreen
 from rtdecode.tui.fit import Fit
+from rtdecode.tui.help import keys_of
 from rtdecode.tui.keybar import KeyBar
 from rtdecode.tui.lines import Line, clean, wrap
 from rtdecode.tui.listing import Listing
@@ -127,7 +128,9 @@ class StartApp(ScreenApp[Choice | None]):
             f"{bundle.name} in {shown(bundle.path)}" if bundle else "",
         )
         why = start_words.why_no_fit(stream, bundle)
-        self._show("fit", fits.render(self.fit(), names, why, *self._room("fit")))
+        self._show(
+            "fit", fits.render(self.fit(), names, why, *self._room("fit"), self.key_names("start-open"))
+        )
 
     def _list(
         self,
@@ -243,7 +246,7 @@ class StartApp(ScreenApp[Choice | None]):
 
     def action_explain(self) -> None:
         if len(self.screen_stack) == 1:
-            self.push_screen(KeysScreen())
+            self.push_screen(KeysScreen(keys_of(self.screen_stack[0])))
 
     def action_leave(self) -> None:
         self.exit(None)
@@ -271,9 +274,7 @@ class StartApp(ScreenApp[Choice | None]):
             logs = Listing[FoundLog](lambda log: log.path, lambda log: f"{shown(log.path)} {log.bundle}")
             logs.set(disk.logs if disk else ())
             empty = start_words.no_logs(disk)
-            self.push_screen(
-                ChooseScreen(logs, "Sessions", rows.log_row, empty, "Enter reviews"), self._review
-            )
+            self.push_screen(ChooseScreen(logs, "Sessions", rows.log_row, empty, "reviews"), self._review)
             return
         bundle = self.bundles.current
         if bundle is None or bundle.problem or bundle.spec is None:
@@ -283,7 +284,7 @@ class StartApp(ScreenApp[Choice | None]):
             lambda file: file.path, lambda file: f"{shown(file.path)} {file.kind}"
         )
         files.set(disk.recordings if disk else ())
-        foot = f"Enter decodes it with {clean(bundle.name)} as if it came live"
+        foot = f"decodes it with {clean(bundle.name)} as if it came live"
         empty = start_words.no_recordings(disk)
 
         def replay(chosen: FoundRecording | None) -> None:

@@ -1,13 +1,9 @@
 """The keys of the start screen, and the panel that explains them: made from the table itself."""
 
-from typing import ClassVar
-
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 
-from rtdecode.tui.lines import EMPTY, Line, frame, inner, wrap
-from rtdecode.tui.panel import Panel
+from rtdecode.tui.help import Help
+from rtdecode.tui.lines import EMPTY, Line, wrap
 
 
 def _key(key: str, action: str, text: str, tooltip: str, shown: str = "", show: bool = True) -> Binding:
@@ -20,13 +16,13 @@ def _key(key: str, action: str, text: str, tooltip: str, shown: str = "", show: 
 
 KEYS: list[BindingType] = [
     _key("enter", "open", "Open", "Decode the chosen stream with the chosen bundle, or say why not", "Enter"),
-    _key("tab", "zone(1)", "Next", "From the streams to the bundles to the rest; shift+tab back", "Tab"),
+    _key("tab", "zone(1)", "Next", "From the streams to the bundles to the rest", "Tab"),
     _key("shift+tab", "zone(-1)", "Previous list", "The list before", "S-Tab", show=False),
     _key("up,k", "move(-1)", "Up", "The line above", "↑", show=False),
     _key("down,j", "move(1)", "Down", "The line below", "↓", show=False),
     _key("left,h", "side(-1)", "Left", "To the streams", "←", show=False),
     _key("right,l", "side(1)", "Right", "To the bundles", "→", show=False),
-    _key("slash", "filter", "Filter", "Only names in this list that hold what is typed; Esc ends it", "/"),
+    _key("slash", "filter", "Filter", "Only names in this list that hold what is typed", "/"),
     _key("b", "card", "Card", "The bundle card: trained on what, on whom, how well beside chance"),
     _key("u", "unit", "Unit", "Say the unit of a stream that states none; again for the next one"),
     _key("question_mark", "explain", "Help", "These keys", "?"),
@@ -40,37 +36,13 @@ READING = (
 )
 
 
-def render(width: int, height: int) -> list[Line]:
-    columns, _ = inner(width, height)
-    keys: list[Line] = [
-        ((f"{binding.key_display or binding.key:<7}", "accent"), (binding.tooltip, "text"))
-        for binding in KEYS
-        if isinstance(binding, Binding)
-    ]
-    notes = [((piece, "dim"),) for note in READING for piece in wrap(note, columns)]
-    return frame([*keys, EMPTY, *notes], width, height, (("Help", "title"),), (("? or Esc closes", "dim"),))
+class KeysScreen(Help):
+    """keys: as they are mapped now"""
 
-
-class KeysScreen(ModalScreen[None]):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q", "close", "Close", id="keys-close", tooltip="Back to the screen")
-    ]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.panel = Panel(id="start-keys")
-
-    def compose(self) -> ComposeResult:
-        yield self.panel
-
-    def on_mount(self) -> None:
-        self.call_after_refresh(self.draw)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.draw)
-
-    def draw(self) -> None:
-        self.panel.show(render(self.panel.size.width, self.panel.size.height))
-
-    def action_close(self) -> None:
-        self.dismiss()
+    def lines(self, columns: int) -> list[Line]:
+        keys = [
+            ((f"{key if not i else '':<9}", "accent"), (piece, "text"))
+            for key, said in self.keys
+            for i, piece in enumerate(wrap(said, max(1, columns - 9)))
+        ]
+        return [*keys, EMPTY, *(((piece, "dim"),) for note in READING for piece in wrap(note, columns))]

@@ -83,7 +83,7 @@ def test_bash_completes_every_option(scripts: dict[tuple[str, str], Path], prog:
 
 def test_bash_completes_values_and_files(scripts: dict[tuple[str, str], Path]) -> None:
     live = scripts["rtdecode", "bash"]
-    assert {"keep", "mask"} == set(bash(live, "rtdecode", "live", "--bad", ""))
+    assert {"keep", "mask", "interpolate"} == set(bash(live, "rtdecode", "live", "--bad", ""))
     assert {"onnx", "openvino", "auto"} <= set(bash(live, "rtdecode", "live", "--engine", ""))
     assert bash(live, "rtdecode", "live", "--bundle", "bun") == ["bundles"]
     assert bash(live, "rtdecode", "replay", "EE") == ["EEG.xdf"]

@@ -6,7 +6,6 @@ Why it matters: a laboratory that runs two listeners must not lose both to one l
 import json
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from rtdecode.live.several import members
 from rtdecode.recordings import decode
 from tests.bundles import make_bundle
 from tests.outlet import Plan, recording
-from tests.processes import Running, left_after, outlet, running, unique_name
+from tests.processes import PROMPT_S, Running, left_after, outlet, running, unique_name
 
 CONFIG = CoreConfig("b", outlets="out")
 
@@ -73,7 +72,6 @@ def test_a_name_from_the_network_is_no_path(bundle: Bundle) -> None:
     ("arguments", "words"),
     [
         (["--streams", "A,B", "--stream", "C"], "--streams names all streams"),
-        (["--streams", "A,B", "--watch"], "--watch shows one decoder"),
         (["--bundle", "other"], "several bundles need the name of their stream"),
         (["--streams", "A,B", "--bundle", "other"], "other is not a bundle"),
         (
@@ -139,10 +137,8 @@ def test_what_one_goes_through_changes_nothing_for_the_other(bundle: Bundle, tmp
         )
         c.wait_for(lambda c: len(of(c, right)) == len(expected))
         os.kill(c.process.pid, signal.SIGINT)
-        start = time.monotonic()
-        assert c.end(10) == 1  # a decoder broke
-        assert time.monotonic() - start < 2.0
-        assert left_after(children, 2.0) == []
+        assert c.end(PROMPT_S) == 1  # a decoder broke
+        assert left_after(children) == []
     found = of(c, right, bundle="tiny")
     assert [d["sample"] for d in found] == [d.sample for d in expected]
     assert [d["retrieved"]["hits"][0]["id"] for d in found] == [d.retrieved.hits[0].id for d in expected]

@@ -1,22 +1,22 @@
 """What is asked over the review: a time to go to, a kind of export; and its help."""
 
 import re
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from textual import events
-from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.app import ComposeResult
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from rtdecode.tui.help import keys_of
-from rtdecode.tui.lines import EMPTY, Line, frame, inner, wrap
+from rtdecode.tui.help import Help, Keys
+from rtdecode.tui.keynames import names_of
+from rtdecode.tui.lines import EMPTY, Line, frame, wrap
+from rtdecode.tui.modal_keys import EXPORT, GO
 from rtdecode.tui.panel import Panel
 
 KINDS = {
-    "c": ("csv", "CSV", "one row a decision: ranks, probabilities, text, times"),
-    "t": ("textgrid", "TextGrid", "words read and heard, for Praat"),
-    "b": ("bids", "BIDS", "events.tsv: words, marks, runs"),
+    "csv": ("CSV", "one row a decision: ranks, probabilities, text, times"),
+    "textgrid": ("TextGrid", "words read and heard, for Praat"),
+    "bids": ("BIDS", "events.tsv: words, marks, runs"),
 }
 READING = (
     "A cell of the timeline is the same stretch of time in every row, and shows the worst of it. Curves "
@@ -45,7 +45,7 @@ def seconds(text: str) -> float | None:
 class GoScreen(ModalScreen[float | None]):
     """Asks for a time; None when it was left."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back", id="close")]
+    BINDINGS: ClassVar = GO
 
     def compose(self) -> ComposeResult:
         yield Input(id="go", placeholder="mm:ss", restrict=r"[0-9:.,]*", max_length=16)
@@ -55,60 +55,24 @@ class GoScreen(ModalScreen[float | None]):
         box.border_title = "Go to"
         box.focus()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        found = seconds(event.value)
-        if found is not None:
-            self.dismiss(found)
+    def action_take(self) -> None:
+        # this key goes before those that were typed and not read yet: ask once the field has them all
+        self.query_one(Input).call_later(self._take)
 
-    def action_leave(self) -> None:
-        self.dismiss(None)
+    def _take(self) -> None:
+        found = seconds(self.query_one(Input).value)
+        if found is not None and self.is_current:  # the next key may have left it by now
+            self.dismiss(found)
 
 
 class ExportScreen(ModalScreen[str | None]):
     """Asks what to write; None when it was left."""
 
+    BINDINGS: ClassVar = EXPORT
+
     def __init__(self) -> None:
         super().__init__()
         self.panel = Panel(id="export")
-
-    def compose(self) -> ComposeResult:
-        yield self.panel
-
-    def on_mount(self) -> None:
-        body: list[Line] = [
-            ((f"{key}  ", "accent"), (f"{name:<10}", "strong"), (said, "dim"))
-            for key, (_, name, said) in KINDS.items()
-        ]
-        fact: Line = (("Esc leaves", "dim"),)
-        self.panel.show(frame(body, 72, 5, (("Export, beside the log", "title"),), fact))
-
-    def on_key(self, event: events.Key) -> None:
-        event.stop()
-        if event.key in KINDS:
-            self.dismiss(KINDS[event.key][0])
-        elif event.key in ("escape", "q", "e"):
-            self.dismiss(None)
-
-
-def help_lines(keys: list[tuple[str, str]], columns: int) -> list[Line]:
-    lines: list[Line] = [((f"{key:<9}", "accent"), (said, "text")) for key, said in keys]
-    notes = [[((piece, "dim"),) for piece in wrap(note, columns)] for note in READING]
-    return [*lines, *(line for note in notes for line in (EMPTY, *note))]
-
-
-class ReviewHelp(ModalScreen[None]):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q", "dismiss", "Close", id="close", tooltip="Back to the screen"),
-        Binding("up,k", "scroll(-1)", "Up", id="help-up", show=False),
-        Binding("down,j,space", "scroll(1)", "Down", id="help-down", show=False),
-        Binding("pageup", "scroll(-10)", "Page up", id="help-page-up", show=False),
-        Binding("pagedown", "scroll(10)", "Page down", id="help-page-down", show=False),
-    ]
-
-    def __init__(self, app: App[Any], screen: Any) -> None:
-        super().__init__()
-        self.keys, self.first = keys_of(app, screen), 0
-        self.panel = Panel(id="help")
 
     def compose(self) -> ComposeResult:
         yield self.panel
@@ -119,16 +83,28 @@ class ReviewHelp(ModalScreen[None]):
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw)
 
-    def action_scroll(self, lines: int) -> None:
-        self.first += lines
-        self.draw()
-
     def draw(self) -> None:
+        names = names_of(self.app)
+        body: list[Line] = [
+            ((f"{names(f'export-{kind}'):<6} ", "accent"), (f"{name:<10}", "strong"), (said, "dim"))
+            for kind, (name, said) in KINDS.items()
+        ]
+        fact: Line = ((f"{names('export-close')} leaves", "dim"),)
         width, height = self.panel.size
-        columns, rows = inner(width, height)
-        lines = help_lines(self.keys, columns)
-        self.first = max(0, min(self.first, len(lines) - rows))
-        more: Line = ((f"↑ ↓ {min(len(lines), self.first + rows)} of {len(lines)} lines", "dim"),)
-        foot = more if len(lines) > rows else EMPTY
-        shown = lines[self.first : self.first + rows]
-        self.panel.show(frame(shown, width, height, (("Help", "title"),), (("Esc closes", "dim"),), foot))
+        self.panel.show(frame(body, width, height, (("Export, beside the log", "title"),), fact))
+
+    def action_write(self, kind: str) -> None:
+        self.dismiss(kind)
+
+
+def help_lines(keys: Keys, columns: int) -> list[Line]:
+    lines: list[Line] = [((f"{key:<9}", "accent"), (said, "text")) for key, said in keys]
+    notes = [[((piece, "dim"),) for piece in wrap(note, columns)] for note in READING]
+    return [*lines, *(line for note in notes for line in (EMPTY, *note))]
+
+
+class ReviewHelp(Help):
+    """Of the screens of a review."""
+
+    def lines(self, columns: int) -> list[Line]:
+        return help_lines(self.keys, columns)

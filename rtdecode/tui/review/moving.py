@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,7 +9,8 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 
 from rtdecode.tui.base import ScreenApp
-from rtdecode.tui.keybar import display, ours
+from rtdecode.tui.help import keys_of
+from rtdecode.tui.keybar import commands
 from rtdecode.tui.panel import Panel
 from rtdecode.tui.review.data import Log
 from rtdecode.tui.review.modals import GoScreen, ReviewHelp
@@ -100,11 +100,7 @@ class Moving(ScreenApp[float | None]):
     # -- keys ----------------------------------------------------------------------------------------------
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        said = "Other colours: ours, Textual's, the terminal's own"
-        yield SystemCommand("Theme", said, self.action_change_theme)
-        for binding in ours(self.screen_stack[0].active_bindings):
-            said = f"{binding.tooltip} ({display(self, binding)})"
-            yield SystemCommand(binding.description, said, partial(self.run_action, binding.action))
+        return commands(self)
 
     def action_move(self, steps: int) -> None:
         self.to(self.cursor + steps * self.view.span / cells(self.timeline_width()))
@@ -134,7 +130,7 @@ class Moving(ScreenApp[float | None]):
 
     def action_explain(self) -> None:
         if not isinstance(self.screen, ReviewHelp):
-            self.push_screen(ReviewHelp(self, self.screen_stack[0]))
+            self.push_screen(ReviewHelp(keys_of(self.screen_stack[0])))
 
     def action_leave(self) -> None:
         self.exit(None)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +11,8 @@ from textual.screen import Screen
 
 from rtdecode.tui import listing
 from rtdecode.tui.base import ScreenApp
-from rtdecode.tui.keybar import KeyBar, display, ours
+from rtdecode.tui.help import keys_of
+from rtdecode.tui.keybar import KeyBar, commands
 from rtdecode.tui.lines import EMPTY, Line, clean, clock, frame, pad, spread, width_of
 from rtdecode.tui.listing import Listing
 from rtdecode.tui.panel import Panel
@@ -117,11 +117,7 @@ class SessionsApp(ScreenApp[tuple[Path, ...] | None]):
         self.panels["about"].show(about(self.sessions.current, self.notice, *self.panels["about"].size))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        said = "Other colours: ours, Textual's, the terminal's own"
-        yield SystemCommand("Theme", said, self.action_change_theme)
-        for binding in ours(self.screen_stack[0].active_bindings):
-            said = f"{binding.tooltip} ({display(self, binding)})"
-            yield SystemCommand(binding.description, said, partial(self.run_action, binding.action))
+        return commands(self)
 
     def action_move(self, steps: int) -> None:
         self.sessions.move(steps)
@@ -141,7 +137,7 @@ class SessionsApp(ScreenApp[tuple[Path, ...] | None]):
 
     def action_explain(self) -> None:
         if not isinstance(self.screen, ReviewHelp):
-            self.push_screen(ReviewHelp(self, self.screen_stack[0]))
+            self.push_screen(ReviewHelp(keys_of(self.screen_stack[0])))
 
     def action_leave(self) -> None:
         self.exit(None)

@@ -47,7 +47,7 @@ def summary(c: Counted) -> tuple[Row, ...]:
         ("words", f"{c.words}", float(c.words)),
         ("WER (reversed)", *_beside(c.wer)),
         ("confidence", *_middle(c.confidences)),
-        ("certain after, p90", *_seconds(c.delays)),
+        ("certain, p90", *_seconds(c.delays)),
         ("gaps", f"{len(c.gaps)}" + (f", {lost:.1f} s" if c.gaps else ""), float(len(c.gaps))),
         ("samples lost", *_count(c.lost)),
         ("hops not ranked", *_count(c.skipped)),
@@ -101,7 +101,7 @@ def difference(first: Story, second: Story, width: int, height: int) -> list[Lin
 
 
 def _widths(width: int) -> tuple[int, int, int]:
-    name, less = min(19, width // 3), 8
+    name, less = min(17, width // 3), 7
     return name, max(4, (width - name - less) // 2), less
 
 
@@ -116,8 +116,7 @@ def _row(a: Row, b: Row, width: int) -> Line:
     said = "" if a[2] is None or b[2] is None else _signed(b[2] - a[2])
     return (
         (pad(a[0], name), "dim"),
-        (pad(a[1], value), "text"),
-        (pad(b[1], value), "text"),
+        *((pad(cut(side[1], value - 1), value), "text") for side in (a, b)),  # they never touch
         (f"{said:>{less}}", "dim" if said in ("", "=") else "strong"),
     )
 

@@ -1,9 +1,12 @@
 """Where a session is published and what guards it."""
 
+import socket
+
 import pytest
 
 from rtdecode.errors import ConfigError
-from rtdecode.remote.address import Address, bound, is_loopback, listen, parse, token_for
+from rtdecode.remote import address
+from rtdecode.remote.address import Address, bound, is_loopback, listen, listen_all, parse, token_for
 
 
 @pytest.mark.parametrize(
@@ -50,3 +53,33 @@ def test_a_port_that_is_taken_is_said_so() -> None:
         pytest.raises(ConfigError, match="cannot listen on 127"),
     ):
         listen(Address("127.0.0.1", first.getsockname()[1]))
+
+
+def test_several_have_the_ports_from_the_first_on() -> None:
+    free = listen_all(Address("127.0.0.1", 0), 3)
+    ports = [listener.getsockname()[1] for listener in free]
+    for listener in free:
+        listener.close()
+    assert len(set(ports)) == 3
+
+
+def test_where_one_port_is_taken_none_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, opened = list[Address](), list[socket.socket]()
+
+    def third_is_taken(where: Address) -> socket.socket:
+        asked.append(where)
+        if len(asked) == 3:
+            raise ConfigError(f"cannot listen on {where}")
+        opened.append(socket.socket())
+        return opened[-1]
+
+    monkeypatch.setattr(address, "listen", third_is_taken)
+    with pytest.raises(ConfigError, match="7712"):
+        listen_all(Address("lab-pc", 7710), 4)
+    assert asked == [Address("lab-pc", port) for port in (7710, 7711, 7712)]
+    assert [line.fileno() for line in opened] == [-1, -1]
+
+
+def test_ports_end() -> None:
+    with pytest.raises(ConfigError, match=r"3 decoders need 3 ports, and 127\.0\.0\.1:65534 leaves"):
+        listen_all(Address("127.0.0.1", 65534), 3)

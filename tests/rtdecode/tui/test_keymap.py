@@ -1,10 +1,13 @@
 """The user's own keys: what fits is mapped, what does not is refused in one sentence before any screen."""
 
+from pathlib import Path
+
 import pytest
 
 from rtdecode.errors import ConfigError
 from rtdecode.tui import keymap
 from rtdecode.tui.app import LiveApp
+from rtdecode.tui.keynames import written
 from rtdecode.tui.picture import Still
 
 
@@ -61,6 +64,14 @@ def test_every_id_may_be_remapped_and_no_two_have_one_key():
         assert len(keys) == len(set(keys)), f"two ids have one key: {sorted(keys)}"
         written = "\n".join(f'{name} = "{",".join(keys)}"' for name, keys in usual.items())
         assert keymap.parse(f"[keys]\n{written}", "x") == {n: ",".join(k) for n, k in usual.items()}
+
+
+def test_the_page_of_keys_has_them_all():
+    page = (Path(__file__).parents[3] / "docs" / "keys.md").read_text("utf-8")
+    for table in keymap.screens():
+        for name, keys in keymap.defaults(table).items():
+            said = " ".join(f"`{written(key)}`" for key in keys)
+            assert f"| {said} | `{name}` | " in page
 
 
 def test_keys_of_screens_that_never_meet_may_be_the_same():

@@ -5,13 +5,18 @@ from pathlib import Path
 import pytest
 from textual.binding import Binding
 
-from rtdecode.tui import keymap
+from rtdecode.tui import keymap, start_keys
 from rtdecode.tui.app import LiveApp
 from rtdecode.tui.help import HelpScreen
 from rtdecode.tui.keybar import Entry, entries, fitting, line, ours
 from rtdecode.tui.keys import KEYS, PANELS
 from rtdecode.tui.lines import plain
 from rtdecode.tui.pick import PickScreen
+from rtdecode.tui.replay_keys import REPLAY_KEYS
+from rtdecode.tui.review import keys as review_keys
+from rtdecode.tui.review import sessions
+from rtdecode.tui.several import SeveralApp
+from tests.rtdecode.tui import test_modal_keys
 from tests.rtdecode.tui.bench import SESSION, Bench, started
 
 HERE = Path(__file__).parent
@@ -177,6 +182,23 @@ def test_every_key_has_an_id_a_tooltip_and_a_test():
     assert not untested, f"keys without a test: {untested}: add them to DOES or to ELSEWHERE"
     for name, file in ELSEWHERE.items():
         assert f'"{keymap.defaults(KEYS)[name][0]}"' in (HERE / file).read_text("utf-8")
+
+
+def test_every_key_of_every_other_screen_has_an_id_a_tooltip_and_a_test():
+    for table in keymap.screens():
+        assert all(key.id and key.tooltip and key.description for key in table if isinstance(key, Binding))
+    tested = {*DOES, *ELSEWHERE, *test_modal_keys.DOES, *test_modal_keys.CHECKS}
+    for table, file in (
+        (REPLAY_KEYS, "test_replaying.py"),
+        (SeveralApp.BINDINGS, "test_several.py"),
+        (start_keys.KEYS, "test_start.py"),
+        (sessions.KEYS, "test_review_keys.py"),
+        (review_keys.KEYS, "test_review_keys.py"),
+    ):
+        text = (HERE / file).read_text("utf-8")
+        tested |= {n for n, keys in keymap.defaults(table).items() if any(f'"{key}"' in text for key in keys)}
+    untested = {name for table in keymap.screens() for name in keymap.defaults(table)} - tested
+    assert not untested, f"keys without a test: {untested}"
 
 
 @pytest.mark.parametrize("name", DOES)

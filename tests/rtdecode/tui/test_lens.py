@@ -12,8 +12,9 @@ from rtdecode.live import display
 from rtdecode.preprocess import PreprocessSpec
 from rtdecode.snapshot import BundleCard, ChannelState, Event, Snapshot, State
 from rtdecode.tui import signals
-from rtdecode.tui.lens import BANDS, Filter, Lens, Seen, band_at
+from rtdecode.tui.lens import BANDS, Lens
 from rtdecode.tui.lines import plain
+from rtdecode.tui.seen import Filter, Seen, band_at
 from rtdecode.tui.signals import heading
 
 SFREQ = 100.0

@@ -55,6 +55,9 @@ class Fake:
         self.asked.append(("reset_counters",))
         return self.takes
 
+    def drawn(self, ms):
+        return self.takes
+
     def tick(self):
         pass
 
@@ -95,6 +98,19 @@ async def test_a_label_comes_later_the_time_does_not():
         await pilot.pause()
         assert control.asked == [("mark", "m [/b] q", 1000.0)]
         assert not isinstance(bench.app.screen, LabelScreen)
+
+
+async def test_enter_right_behind_the_words_loses_none_of_them():
+    """As a terminal brings them: words and Enter in one piece."""
+    bench, control = acting()
+    async with bench.app.run_test(size=(120, 36)) as pilot:
+        await started(pilot, bench)
+        await pilot.press("M")
+        for key in (*"block", "enter"):
+            bench.app.post_message(events.Key(key, key if len(key) == 1 else "\r"))
+        await pilot.pause()
+        await pilot.pause()
+        assert control.asked == [("mark", "block", 1000.0)]
 
 
 async def test_escape_makes_no_mark():

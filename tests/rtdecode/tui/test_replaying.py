@@ -145,10 +145,13 @@ class Player:
 
     def __init__(self, figures=FIGURES):
         self.landmarks, self.now, self.truth = LANDMARKS, PLAY, figures
-        self.told, self.asked = [], []
+        self.told, self.asked, self.anchors = [], [], {}
 
     def play(self):
         return self.now
+
+    def second_of(self, stream, t):
+        return t - self.anchors[stream] if stream in self.anchors else None
 
     def figures(self, fresh):
         self.asked.append(fresh)

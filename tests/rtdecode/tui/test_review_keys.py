@@ -174,7 +174,7 @@ async def test_panels_can_be_hidden_at_every_size(size):
     bench = Bench(at_s=20.0)
     async with bench.app.run_test(size=size) as pilot:
         await pilot.pause()
-        for key in "12343":
+        for key in ("1", "2", "3", "4", "3"):
             await pilot.press(key)
             await pilot.pause()
             bench.app.tick()
@@ -227,6 +227,19 @@ async def test_two_sessions_share_the_cursor(size):
             assert "no decision yet" in app.panels["second-ranking"].text, "it was over by then"
             assert "another" in app.panels["first-ranking"].text
         await pilot.press("q")
+
+
+async def test_keys_move_through_the_list():
+    app = SessionsApp(Path("/l"), lambda: LISTED * 5)
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.update()
+        for key, index in {"down": 1, "j": 2, "up": 1, "k": 0, "end": 19, "home": 0}.items():
+            await pilot.press(key)
+            assert app.sessions.index == index
+        await pilot.press("pagedown")
+        assert app.sessions.index == 10
+        await pilot.press("down", "pageup")
+        assert app.sessions.index == 1
 
 
 async def test_the_list_opens_one_or_two():
