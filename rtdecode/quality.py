@@ -75,43 +75,72 @@ def mains_hum(raw: np.ndarray, sfreq: float, limits: Thresholds = Thresholds()) 
     return hum
 
 
-class Hold:
-    """Replaces masked columns by the last value before the mask, and lets them go on from there afterwards.
+@dataclass(frozen=True)
+class Mix:
+    """Columns made of others.
 
-    The level that a column has moved on to meanwhile is subtracted for the rest of the run: the high-pass
-    that follows removes any level, but would answer a step with seconds of ringing. Exact in pieces.
+    columns (M,), sources (N,)  indices;  weights (M, N) float64
+    """
+
+    columns: np.ndarray
+    sources: np.ndarray
+    weights: np.ndarray
+
+    def of(self, x: np.ndarray) -> np.ndarray:
+        """(T, columns of x) -> (T, M) float64."""
+        made = np.empty((len(x), len(self.columns)))
+        # One product for each row, rows contiguous (x[:, sources] need not be): the bits of another depend on
+        # how many rows there are.
+        for i, row in enumerate(x.take(self.sources, axis=1).astype(np.float64)):
+            made[i] = self.weights @ row
+        return made
+
+
+class Hold:
+    """Replaces masked columns by the last value before the mask, or makes them of others, and lets them go on
+    from their last value whenever the mask changes.
+
+    The level that a column would have jumped by is subtracted until the next change, at the longest for the
+    rest of the run: the high-pass that follows removes any level, but would answer a step with seconds of
+    ringing. Exact in pieces.
     """
 
     def __init__(self, columns: int):
         self.mask = np.zeros(columns, bool)
+        self._mix: Mix | None = None
         self.reset()
 
     def reset(self) -> None:
         """A new run: levels are forgotten, the mask is not."""
         self._last: np.ndarray | None = None  # newest row that was put out
         self._level = np.zeros(len(self.mask))
-        self._resume = np.zeros(len(self.mask), bool)
+        self._changed = self.mask.copy()  # columns that are to go on from their last value
 
-    def set(self, mask: np.ndarray) -> None:
-        """The mask from the next sample on: (columns,) bool."""
-        self._resume |= self.mask & ~mask
-        self.mask = mask.copy()
+    def set(self, mask: np.ndarray, mix: Mix | None = None) -> None:
+        """The mask from the next sample on: (columns,) bool. mix: makes some of the masked columns out of
+        some that are not; the others are held."""
+        if (mask == self.mask).all():
+            return
+        self._changed |= self.mask | mask
+        self.mask, self._mix = mask.copy(), mix
 
     @property
     def idle(self) -> bool:
-        return not (self.mask.any() or self._resume.any() or self._level.any())
+        return not (self.mask.any() or self._changed.any() or self._level.any())
 
     def push(self, x: np.ndarray) -> np.ndarray:
-        """(T, columns), a new array where anything is held or shifted."""
+        """(T, columns), a new array where anything is replaced or shifted."""
         if not len(x):
             return x
         if not self.idle:
             before = x[0].astype(np.float64) if self._last is None else self._last
-            fresh = self._resume & ~self.mask
-            self._level[fresh] = x[0, fresh] - before[fresh]
-            self._resume &= self.mask
-            x = (x - self._level).astype(x.dtype)
-            x[:, self.mask] = before[self.mask]
+            y = x.astype(np.float64)
+            y[:, self.mask] = 0.0
+            if self._mix:
+                y[:, self._mix.columns] = self._mix.of(x)
+            self._level[self._changed] = (y[0] - before)[self._changed]
+            self._changed[:] = False
+            x = (y - self._level).astype(x.dtype)
         self._last = x[-1].astype(np.float64)
         return x
 

@@ -2,6 +2,9 @@
 
     raw samples -> Repair (no numbers) -> Masked (flat, railed, noisy) -> the engine
 
+A bad channel is used as it is ("keep"), held still ("mask"), or made of the good ones by where they sit
+("interpolate"); one without a place, or with too few good ones, is then held still.
+
 All by sample index, so that decoding the same samples again gives the same decisions. Knows no streams.
 """
 
@@ -11,20 +14,26 @@ from typing import Literal
 import numpy as np
 
 from rtdecode.contract import ChannelMap
-from rtdecode.quality import FLAT, NOISY, RAILED, WORDS, Hold, Repair
+from rtdecode.montage import NEEDED, places, spline_weights
+from rtdecode.quality import FLAT, NOISY, RAILED, WORDS, Hold, Mix, Repair
 from rtdecode.snapshot import ChannelState
 
-Policy = Literal["mask", "keep"]
+Policy = Literal["keep", "mask", "interpolate"]
 JUDGE_S = 0.25  # between two looks at the channels
 NOISY_LOOKS = 4  # in a row before a noisy channel is masked: a blink passes
 GOOD_LOOKS = 2  # in a row before a masked channel is used again
 
 
 class Masked:
-    """A ChannelMap that holds masked channels still. plain: the newest piece as it would be without."""
+    """A ChannelMap that replaces masked channels. plain: the newest piece as it would be without.
 
-    def __init__(self, channels: ChannelMap):
-        self._map = channels
+    where  (C, 3) places of the model's channels, NaN where unknown: masked ones are interpolated; None: held
+    made_of  (C,) how many others each channel is made of, 0 unless it is interpolated
+    """
+
+    def __init__(self, channels: ChannelMap, where: np.ndarray | None = None):
+        self._map, self._where = channels, where
+        self.made_of = np.zeros(len(channels.picks), int)
         self.picks, self.reference = channels.picks, channels.reference
         self._model = Hold(len(channels.picks))
         # what is subtracted from every channel must not carry the faults of one
@@ -38,9 +47,24 @@ class Masked:
 
     def set(self, mask: np.ndarray) -> None:
         """(C,) bool of the model's channels, from the next sample on."""
-        self._model.set(mask)
+        if (mask == self.mask).all():
+            return
+        mix = self._mix(mask)
+        self.made_of[:] = 0
+        if mix:
+            self.made_of[mix.columns] = len(mix.sources)
+        self._model.set(mask, mix)
         common = [c in self._at and mask[self._at[c]] for c in self.reference.tolist()]
         self._common.set(np.array(common, bool))
+
+    def _mix(self, mask: np.ndarray) -> Mix | None:
+        if self._where is None:
+            return None
+        placed = np.isfinite(self._where).all(axis=1)
+        columns, sources = np.flatnonzero(placed & mask), np.flatnonzero(placed & ~mask)
+        if not len(columns) or len(sources) < NEEDED:
+            return None
+        return Mix(columns, sources, spline_weights(self._where[sources], self._where[columns]))
 
     def reset(self) -> None:
         self._model.reset()
@@ -78,7 +102,7 @@ class Channels:
         policy: Policy,
         noted: Callable[[str, str], None],
     ):
-        self.masked = Masked(channels)
+        self.masked = Masked(channels, places(model) if policy == "interpolate" else None)
         self.states: tuple[ChannelState, ...] = ()
         self._repair = Repair(len(stream), np.append(channels.picks, channels.reference))
         self._stream, self._model = stream, model
@@ -93,7 +117,8 @@ class Channels:
         """A new run of the same stream: a channel that was bad still is."""
         self._judged = 0
         self._nan: dict[str, int] = {}  # channel -> samples of the run when it last held no number
-        self._faulty: dict[str, tuple[int, str]] = {}  # the same for other faults, and which
+        # the same for other faults, which, and what was done about it
+        self._faulty: dict[str, tuple[int, str, str]] = {}
         self.masked.reset()
         self._repair.reset()
 
@@ -124,20 +149,37 @@ class Channels:
         bad = (np.isin(glyphs, (FLAT, RAILED)) & ~held) | (self._noisy >= NOISY_LOOKS)
         self._good = np.where(bad | (glyphs == NOISY), 0, self._good + 1)
         before, self._bad = self._bad, bad | (self._bad & (self._good < GOOD_LOOKS))
-        for k in np.flatnonzero(self._bad):
-            word = WORDS.get(states[k].glyph) or self._faulty.get(self._model[k], (0, "bad"))[1]
-            self._faulty[self._model[k]] = (sample, word)
-        if self._policy == "mask":
+        made = self.masked.made_of > 0
+        if self._policy != "keep":
             self.masked.set(self._bad)
-        self._say(before)
+        for k in np.flatnonzero(self._bad).tolist():
+            word = WORDS.get(states[k].glyph) or self._faulty.get(self._model[k], (0, "bad", ""))[1]
+            self._faulty[self._model[k]] = (sample, word, self._done(k))
+        self._say(before, made)
 
-    def _say(self, before: np.ndarray) -> None:
-        fresh = [f"{name} {self._faulty[name][1]}" for name in self._names(self._bad & ~before)]
-        if fresh:
-            done = "masked until good again" if self._policy == "mask" else "used as it is"
-            self._noted("warn", f"{some(fresh)}: {done}")
+    def _done(self, channel: int) -> str:
+        """What becomes of this bad channel."""
+        if self._policy == "keep":
+            return "used as it is"
+        others = self.masked.made_of[channel]
+        return f"interpolated from {others} neighbours" if others else "masked"
+
+    def _say(self, before: np.ndarray, made: np.ndarray) -> None:
+        """before, made: which channels were bad until now, and which of these interpolated."""
+        other = before & (made != (self.masked.made_of > 0))
+        fresh = self._names(self._bad & (other | ~before))
+        for done, faults in self._by_what_was_done(fresh).items():
+            self._noted("warn", f"{faults}: {done}{'' if self._policy == 'keep' else ' until good again'}")
         if back := self._names(before & ~self._bad):
             self._noted("info", f"{some(back)}: good again")
+
+    def _by_what_was_done(self, names: list[str]) -> dict[str, str]:
+        """What was done -> the faulty channels that it was done about, in words."""
+        found: dict[str, list[str]] = {}
+        for name in names:
+            _, word, done = self._faulty[name]
+            found.setdefault(done, []).append(f"{name} {word}")
+        return {done: some(faults) for done, faults in found.items()}
 
     def _names(self, mask: np.ndarray) -> list[str]:
         return [self._model[k] for k in np.flatnonzero(mask)]
@@ -148,8 +190,8 @@ class Channels:
         held = [name for name, at in self._nan.items() if sample - at < self._window]
         if held:
             found.append(f"not a number in {some(held)} within this window: the last good value was used")
-        if faulty := [f"{n} {word}" for n, (at, word) in self._faulty.items() if sample - at < self._window]:
-            found.append(f"{some(faulty)}: {'masked' if self._policy == 'mask' else 'used as it is'}")
+        recent = [name for name, (at, *_) in self._faulty.items() if sample - at < self._window]
+        found += [f"{faults}: {done}" for done, faults in self._by_what_was_done(recent).items()]
         return tuple(found)
 
 

@@ -11,11 +11,12 @@ on, since how a stream stamps is learned over all of one.
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, get_args
 
 from rtdecode.bundle import Bundle
 from rtdecode.engines import Session
 from rtdecode.errors import RecordingError
+from rtdecode.live.channels import Policy
 from rtdecode.live.clock import Gap
 from rtdecode.live.decoding import Decoding, Script
 from rtdecode.live.output import decision_line
@@ -46,19 +47,29 @@ class Collector:
 
 
 class _Ranked:
-    """Which hops of the log were ranked: all but those without a decision before the last of their run."""
+    """Which hops of the log were ranked: all but those without a decision before the last of their run.
 
-    def __init__(self, log: SessionLog):
-        self._logged = {(line["run"], line["sample"]) for line in log.lines("decision")}
+    Not those that only filled the first window: there was nothing to decide. What was left out between them
+    and the first decision is in its index.
+    """
+
+    def __init__(self, log: SessionLog, hop: float):
+        """hop: samples of the stream from one decision to the next."""
+        decisions = list(log.lines("decision"))
+        self._logged = {(line["run"], line["sample"]) for line in decisions}
         self._joined = {run.run for run in log.runs() if run.before}
+        self._filled: dict[int, float] = {}
         self._last: dict[int, int] = {}
-        for run, sample in self._logged:
+        for line in decisions:
+            run, sample = line["run"], line["sample"]
             self._last[run] = max(sample, self._last.get(run, 0))
+            self._filled.setdefault(run, sample - (line["index"] + 0.5) * hop)
 
     def __call__(self, run: int, sample: int) -> bool:
         if run in self._joined:  # its samples were counted from elsewhere, and nothing is compared
             return True
-        return (run, sample) in self._logged or sample > self._last.get(run, 0)
+        outside = sample < self._filled.get(run, 0) or sample > self._last.get(run, 0)
+        return outside or (run, sample) in self._logged
 
 
 def redecode(log: SessionLog, bundle: Bundle, session: Session) -> Iterator[dict[str, Any]]:
@@ -67,8 +78,8 @@ def redecode(log: SessionLog, bundle: Bundle, session: Session) -> Iterator[dict
     ContractError when the log's stream does not fit the bundle; RecordingError when no run of it is
     long enough for one decision.
     """
-    config, collector, ranked = log.manifest.config, Collector(), _Ranked(log)
-    runs = log.runs()
+    config, collector, runs = log.manifest.config, Collector(), log.runs()
+    ranked = _Ranked(log, bundle.spec.hop_s * bundle.spec.stream.sfreq)
     decoding: Decoding | None = None
     current, decided = 0, False
     for chunk in log.chunks():
@@ -78,8 +89,7 @@ def redecode(log: SessionLog, bundle: Bundle, session: Session) -> Iterator[dict
             channels = bundle.spec.stream.bind(info, str(config.get("assume_unit") or ""))
             if decoding is None:
                 first = next((run.run for run in runs if run.stream == current), 1)
-                bad: Literal["mask", "keep"] = "keep" if config.get("bad") == "keep" else "mask"
-                decoding = Decoding(bundle, session, channels, info, collector, bad=bad)
+                decoding = Decoding(bundle, session, channels, info, collector, bad=_policy(config))
                 decoding.number_runs_from(first)
             else:
                 decoding.rebind(channels, info)
@@ -97,6 +107,12 @@ def redecode(log: SessionLog, bundle: Bundle, session: Session) -> Iterator[dict
             f"the longest unbroken stretch of {log.path} is {max(lengths, default=0.0):.1f} s, "
             f"the bundle's first decision needs {need:.1f} s"
         )
+
+
+def _policy(config: dict[str, Any]) -> Policy:
+    """What became of bad channels. Logs from before this was written down masked them."""
+    policies: tuple[Policy, ...] = get_args(Policy)
+    return next((policy for policy in policies if policy == config.get("bad")), "mask")
 
 
 @dataclass(frozen=True)

@@ -73,11 +73,31 @@ def test_flat_saturated_disconnected_channel(bundle: Bundle, kind: str) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 33, 10_000])
-def test_masking_does_not_depend_on_the_pieces(bundle: Bundle, size: int) -> None:
+@pytest.mark.parametrize("bad", ["mask", "interpolate"])
+def test_masking_does_not_depend_on_the_pieces(bundle: Bundle, size: int, bad: str) -> None:
     data, stamps = stamped(16.0)
     data = spoil("railed", spoil("noisy", data, 600, 1000), 1200, 1500)
     data[:20, 1] = np.nan
-    assert decode(bundle, data, stamps, size)[0].decisions == decode(bundle, data, stamps)[0].decisions
+    heard = decode(bundle, data, stamps, size, bad=bad)[0]
+    assert heard.decisions == decode(bundle, data, stamps, bad=bad)[0].decisions
+
+
+@pytest.mark.parametrize("kind", ["flat", "railed", "noisy"])
+def test_a_bad_channel_is_interpolated_until_it_is_good(bundle: Bundle, kind: str) -> None:
+    data, stamps = stamped(16.0)
+    clean = offline(bundle, data, stamps)
+    heard, _ = decode(bundle, spoil(kind, data, 900, 1300), stamps, bad="interpolate")
+    assert all(map(finite, heard.decisions))
+    done = "interpolated from 7 neighbours"
+    # a channel that stopped may have stopped at an extreme
+    assert {f"C3 {word}: {done} until good again" for word in (kind, "railed")} & set(heard.notes)
+    assert "C3: good again" in heard.notes
+    flagged = {warning for d in heard.decisions for warning in d.warnings}
+    assert flagged and flagged <= {f"C3 {word}: {done}" for word in (kind, "railed", "flat", "noisy")}
+    assert heard.decisions[-1].warnings == ()
+    assert [d for d in heard.decisions if d.sample <= 900] == [d for d in clean if d.sample <= 900]
+    masked, _ = decode(bundle, spoil(kind, data, 900, 1300), stamps)
+    assert [d.retrieved for d in heard.decisions] != [d.retrieved for d in masked.decisions]
 
 
 def test_masking_spares_the_decision(bundle: Bundle) -> None:

@@ -14,6 +14,7 @@ import pytest
 from rtdecode.bundle import Bundle
 from rtdecode.commands.review import run_review
 from rtdecode.config import to_json
+from rtdecode.engine import Engine
 from rtdecode.engines import open_session
 from rtdecode.errors import RecordingError
 from rtdecode.live.clock import Gap
@@ -25,7 +26,7 @@ from rtdecode.recordings import read
 from rtdecode.session.manifest import create, manifest
 from rtdecode.session.reader import SessionLog
 from rtdecode.session.writer import LogWriter
-from rtdecode.types import Decision, StreamInfo
+from rtdecode.types import Chunk, Decision, StreamInfo
 from tests.bundles import LABELS, SFREQ, make_bundle, planted
 from tests.processes import running, unique_name
 
@@ -110,6 +111,30 @@ def test_decoding_a_log_again_gives_the_same_bytes(
     assert [printed(line) for line in again] == [printed(line) for line in logged]
     assert compare(logged, again).same
     assert any(line["warnings"] for line in logged) == nan
+
+
+@pytest.mark.parametrize("skipped", [0, 2])
+def test_hops_that_fill_the_first_window_are_not_late(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skipped: int
+) -> None:
+    """A hop that is late searches its text narrowly in the end: decoded again, only those are that were."""
+    write_log(tmp_path / "log", bundle)
+    file = tmp_path / "log/events.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    decisions = [line for line in lines if '"kind": "decision"' in line]
+    late = {(line["run"], line["sample"]) for line in map(json.loads, decisions[:skipped])}
+    file.write_text("".join(line for line in lines if line not in decisions[:skipped]))
+    ranked: dict[tuple[int, int], bool] = {}
+    push = Engine.push
+
+    def spied(engine: Engine, chunk: Chunk, rank: bool = True) -> list[Decision]:
+        ranked[engine.run, chunk.first + engine.samples_to_next_hop()] = rank
+        return push(engine, chunk, rank)
+
+    monkeypatch.setattr(Engine, "push", spied)
+    list(redecode(SessionLog(tmp_path / "log"), bundle, open_session(bundle)))
+    assert len(ranked) > 20
+    assert {hop for hop, was in ranked.items() if not was} == late
 
 
 def test_a_log_that_was_changed_is_found_out(
