@@ -1,4 +1,8 @@
-"""The same stream read by mne-lsl's StreamLSL, where it is installed: get_data() of the whole buffer."""
+"""The same stream by others: read by mne-lsl's StreamLSL, where it is installed; decoded by the barest loop.
+
+The bare loop is what a script would be that only pulls, runs the network and writes: no filter, no ranking,
+no text, no checks. What the core adds to it is what those cost.
+"""
 
 import importlib
 import importlib.util
@@ -6,11 +10,15 @@ import os
 import signal
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import numpy as np
 
-from rtdecode.bench.measure import Cell
+from rtdecode.bench.measure import Cell, Times, consumer
 from rtdecode.bench.sender import INDEX_MODULO
+from rtdecode.live.config import CoreConfig
+from rtdecode.live.priority import short_turns
+from rtdecode.live.processor import keep_to, reserved
 
 MISSING = "mne-lsl is not installed: `pip install mne mne-lsl` adds its figures"
 
@@ -53,5 +61,51 @@ def stream_lsl(said: Connection, name: str, log_name: str, cell: Cell) -> None:
         last = index
         rows.append((index, now))
     share = (time.process_time() - cpu) / (time.monotonic() - wall)
+    said.send((np.array(rows[len(rows) // 10 :]), lost, share))
+    os._exit(0)
+
+
+def bare_loop(cell: Cell, bundle: Path) -> Times:
+    """Pushed to written, minus the network: placed and cadenced as the core is."""
+    with reserved(CoreConfig(str(bundle), processor="auto")) as config:
+        return consumer(cell, _bare_loop, config)
+
+
+def _bare_loop(said: Connection, name: str, log_name: str, cell: Cell, config: CoreConfig) -> None:
+    from rtdecode.bundle import load_bundle
+    from rtdecode.engines import open_session
+    from rtdecode.sources.lsl import LslSource, Wanted, quiet, resolve, select
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_to(config.processor)
+    short_turns()
+    quiet()
+    bundle = load_bundle(config.bundle)
+    session, x = open_session(bundle), np.ascontiguousarray(bundle.golden["x"][0])
+    source, hop = LslSource(select(resolve(), Wanted(name))), round(bundle.spec.hop_s * cell.sfreq)
+    reader, writer = os.pipe()
+    rows: list[tuple[float, float]] = []
+    held = read = first = last = 0
+    until = cpu = wall = 0.0
+    while not until or time.monotonic() < until:
+        data, _ = source.pull(hop - held, 0.05)
+        if not len(data):
+            continue
+        if not until:
+            wall, cpu, first = time.monotonic(), time.process_time(), int(data[0, 0])
+            until = wall + cell.seconds
+        last, held, read = int(data[-1, 0]), held + len(data), read + len(data)
+        if held < hop:
+            continue
+        held = 0
+        began = time.perf_counter()
+        frames = session.run(x)
+        took = time.perf_counter() - began
+        found = frames.log_probs if frames.estimate is None else frames.estimate
+        os.write(writer, b"" if found is None else found[-1].tobytes())
+        rows.append((last, time.monotonic() - took))
+        os.read(reader, 1 << 16)
+    share = (time.process_time() - cpu) / (time.monotonic() - wall)
+    lost = (last - first + 1) % INDEX_MODULO - read
     said.send((np.array(rows[len(rows) // 10 :]), lost, share))
     os._exit(0)

@@ -77,8 +77,9 @@ def decoder(cell: Cell, bundle: Path, watcher: Callable[[Any], None] | None = No
     """The whole core, as `rtdecode live` runs it. p50, p99: "extra", pushed to published minus inference.
 
     more     decode_*, infer_*: pushed to published, and the network's own part; around_*: pushed to published
-             without the network and the ranking; inside_*: readable to published without the network;
-             cpu_alone: the core's CPU without the network; skipped hops; stage_*: as the core has them
+             without all decoding: the last filtering, the network, the ranking; inside_*: readable to
+             published without the network; cpu_alone: the core's CPU without the network; skipped hops;
+             stage_*: as the core has them
     watcher  called about fifteen times a second with the supervisor, as a screen would
     """
     name, total_s = stream_name(), WARM_S + cell.seconds
@@ -114,7 +115,7 @@ def decoder(cell: Cell, bundle: Path, watcher: Callable[[Any], None] | None = No
         log.close()
         watch.close()
     extra_ms = decode_ms - rows[:, 2]
-    around_ms = extra_ms - rows[:, 5]
+    around_ms = extra_ms - rows[:, 5] - rows[:, 7]
     if not len(rows):
         times_of(extra_ms)
     infer_share = float(rows[:, 2].sum()) / 1e3 / cell.seconds

@@ -12,8 +12,8 @@ from rtdecode.live.launch import core_main
 from rtdecode.live.lines import LineWriter
 from rtdecode.live.supervisor import Supervisor
 
-# raw stamp, published (LSL clock), infer ms, run, sample, heads ms, readable to decided ms
-COLUMNS = 7
+# raw stamp, published (LSL clock), infer ms, run, sample, heads ms, readable to decided ms, preprocess ms
+COLUMNS = 8
 _HEAD = 1
 
 
@@ -71,7 +71,7 @@ class _TimedLines(LineWriter):
         said = json.loads(line)
         stage_ms = said["stage_ms"]
         times = (stage_ms["infer"], said["run"], said["sample"], stage_ms["heads"], stage_ms["total"])
-        self.watch.note(said["t"], published, *times)
+        self.watch.note(said["t"], published, *times, stage_ms["preprocess"])
 
 
 def _probed_main(

@@ -22,6 +22,7 @@ from rtdecode.errors import ConfigError, RtdecodeError
 GRID = "64x1000,208x1000,306x1000,256x30000"
 FLOOD_S = 20.0
 EXTRA_P50_MS, EXTRA_P99_MS, CPU_SHARE, TIMES_FASTER = 0.25, 0.5, 0.15, 20.0
+BARE = "a bare loop: no filter, no ranking; extra"
 WIDE = 300  # channels from which on the bars were set
 
 
@@ -126,13 +127,14 @@ def _cell(
         found.setdefault("rtdecode: extra over inference", []).append(decoded)
         for who, key in (
             ("rtdecode: of it inside, readable to published", "inside"),
-            ("rtdecode: extra over inference and ranking", "around"),
+            ("rtdecode: extra over filter, network, ranking", "around"),
             ("rtdecode: pushed to decision", "decode"),
         ):
             times = Times(more[f"{key}_p50"], more[f"{key}_p99"], more[f"{key}_max"], decoded.n, decoded.cpu)
             found.setdefault(who, []).append(times)
         found.setdefault("inference alone, same cadence", []).append(measure.inference(cell, bundle))
         found.setdefault("rtdecode: reading alone", []).append(measure.consumer(cell, measure.reading))
+        found.setdefault(BARE, []).append(compare.bare_loop(cell, bundle))
         if compare.available() and not problems:
             who = f"mne_lsl.StreamLSL.get_data(), buffer {compare.buffer_s(cell.sfreq):g} s"
             try:

@@ -5,6 +5,7 @@ in a session.
 """
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,8 @@ def test_what_agrees_decodes_and_decodes_again_in_the_same_precision(
     for stored in (tmp_path / "cache").glob("agreement-*.json"):
         stored.unlink()
     assert main(["review", str(log), "--redecode"]) == 0
-    assert "8 of 8 decisions are the same again, byte by byte" in capsys.readouterr().out
+    said = re.search(r"(\d+) of (\d+) decisions are the same again, byte by byte", capsys.readouterr().out)
+    assert said and said[1] == said[2] and int(said[1]) >= 8  # one more may have come while it stopped
     manifest["config"]["precision"] = "fp32"  # and it was that precision that made them the same
     (log / "session.json").write_text(json.dumps(manifest))
     assert main(["review", str(log), "--redecode"]) == 1
