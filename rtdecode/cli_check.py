@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from rtdecode.options import positive
+from rtdecode.options import count, positive
 
 STEPS = ("noise", "blink", "scale", "delay", "story")
 
@@ -36,7 +36,7 @@ def add_check(commands: Commands) -> None:
     )
     check.add_argument("--story-seconds", type=positive, metavar="S", help="seconds of the story (60)")
     check.add_argument("--engine", default="onnx", help="onnx (default), or one of `rtdecode engines`")
-    check.add_argument("--threads", type=int, default=1, help="threads of the engine (default 1)")
+    check.add_argument("--threads", type=count, default=1, help="threads of the engine (default 1)")
     check.set_defaults(run=_check)
 
 

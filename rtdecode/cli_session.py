@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from rtdecode.errors import ConfigError
-from rtdecode.options import positive
+from rtdecode.options import count, positive
 
 HEADLESS_WAIT_S = 5.0
 
@@ -38,9 +38,9 @@ def add_live(commands: Commands) -> None:
     )
     live.add_argument("--headless", action="store_true", help="no screen: JSON lines on stdout")
     live.add_argument("--duration", type=positive, metavar="S", help="headless: stop after so many seconds")
-    live.add_argument("--decisions", type=int, metavar="N", help="headless: stop after so many decisions")
+    live.add_argument("--decisions", type=count, metavar="N", help="headless: stop after so many decisions")
     live.add_argument("--engine", default="onnx", help="onnx (default), auto, or one of `rtdecode engines`")
-    live.add_argument("--threads", type=int, default=1, help="threads of the engine (default 1)")
+    live.add_argument("--threads", type=count, default=1, help="threads of the engine (default 1)")
     live.add_argument(
         "--precision",
         choices=("fp32", "bf16", "int8"),

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from rtdecode.options import positive
+from rtdecode.options import count, positive
 
 Commands = argparse._SubParsersAction
 
@@ -44,7 +44,7 @@ def add_bench(commands: Commands) -> None:
     bench.add_argument("--quick", action="store_true", help="a short look")
     bench.add_argument("--grid", metavar="CxHZ,…", help="e.g. 64x1000,306x1000")
     bench.add_argument("--seconds", type=positive, help="per cell")
-    bench.add_argument("--rounds", type=int, help="interleaved rounds")
+    bench.add_argument("--rounds", type=count, help="interleaved rounds")
     bench.add_argument("--bundle", type=Path, help="measure with this bundle")
     bench.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     bench.set_defaults(run=_bench)
@@ -68,9 +68,9 @@ def add_engines(commands: Commands) -> None:
     engines.add_argument("bundle", type=Path)
     engines.add_argument("--only", metavar="A,B", default="", help="these engines (default: all)")
     engines.add_argument("--mode", help="stream, window or incremental (default: as exported)")
-    engines.add_argument("--hop", type=int, metavar="N", help="model samples a hop (default: the bundle's)")
+    engines.add_argument("--hop", type=count, metavar="N", help="model samples a hop (default: the bundle's)")
     engines.add_argument("--precision", default="fp32", help="fp32 (default), bf16 or int8")
-    engines.add_argument("--threads", type=int, default=1, help="threads of the engine (default 1)")
+    engines.add_argument("--threads", type=count, default=1, help="threads of the engine (default 1)")
     engines.add_argument("--seconds", type=positive, default=3.0, help="paced hops of each (default 3)")
     engines.add_argument(
         "--agree",

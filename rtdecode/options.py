@@ -5,6 +5,10 @@ stdout belongs to results, stderr to people. Exit codes: 0 done, 1 our fault, 2 
 """
 
 import argparse
+import contextlib
+import errno
+import io
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
@@ -12,6 +16,7 @@ from typing import NoReturn
 from rtdecode.errors import RtdecodeError, closest
 
 SHELLS = ("bash", "zsh", "fish")
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,6 +57,14 @@ def positive(text: str) -> float:
     return value
 
 
+def count(text: str) -> int:
+    """An argparse type: a whole number from one on."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, got {text}")
+    return value
+
+
 def with_examples(
     commands: "argparse._SubParsersAction[Parser]", examples: Mapping[str, tuple[str, ...]]
 ) -> None:
@@ -72,13 +85,37 @@ def add_completion(
 
 
 def answer(run: Callable[[], int]) -> int:
-    """Run a command; a mistake becomes one sentence on stderr and exit code 2."""
+    """Run a command; a mistake becomes one sentence on stderr and exit code 2.
+
+    Where the terminal's encoding lacks a sign, it is written as \\uXXXX, as stderr does anyway.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return run()
+        code = run()
+        sys.stdout.flush()  # here, where what goes wrong can still be told
+        return code
     except RtdecodeError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
     except BrokenPipeError:
+        _drop_output()
         return 0
     except KeyboardInterrupt:
         return 130
+    except OSError as problem:
+        if problem.errno not in FULL:
+            raise
+        _drop_output()
+        print(
+            f"error: cannot write: {problem.strerror} (make room there, or write elsewhere)", file=sys.stderr
+        )
+        return 2
+
+
+def _drop_output() -> None:
+    """What is still buffered goes nowhere: Python would try once more at its end, and complain."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

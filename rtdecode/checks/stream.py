@@ -59,7 +59,8 @@ class LiveFeed:
     def close(self) -> None:
         self._stop.set()
         self._thread.join()
-        self._source.close()
+        if not self.lost:  # else it is closed already
+            self._source.close()
 
     def _open(self) -> LslSource:
         while True:

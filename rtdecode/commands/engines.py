@@ -14,7 +14,7 @@ from rtdecode.engines.precision import REDUCED, TOP, Agreement, identity, keep, 
 from rtdecode.engines.probe import Probe, probe
 from rtdecode.engines.select import AUTO, GAIN
 from rtdecode.engines.session import Session
-from rtdecode.errors import ConfigError
+from rtdecode.errors import ConfigError, RecordingError
 from rtdecode.recordings import Recording, decode, read
 
 
@@ -119,12 +119,19 @@ def _agree(path: Path, recording: Path, engines: Sequence[str], precision: str, 
 def agreement(
     bundle: Bundle, recording: Recording, source: Path, engine: str, precision: str, threads: int = 1
 ) -> tuple[Agreement, Path]:
-    """Decode a recording in float32 and in `precision`, compare what they say, store the report."""
+    """Decode a recording in float32 and in `precision`, compare what they say, store the report.
+
+    RecordingError where neither says anything: that is no report, and one of before stays.
+    """
     reference = answers(bundle, open_session(bundle, threads=threads), recording)
     session = open_trial(bundle, engine, threads, precision=precision)  # type: ignore[arg-type]
     info = session.info()
     found = answers(bundle, session, recording)
     pairs = [(one, other) for one, other in zip(reference, found, strict=True) if any(one) or any(other)]
+    if not pairs:
+        raise RecordingError(
+            f"nothing is decoded from {source}: there is nothing to compare", hint="take a longer one"
+        )
     report = Agreement(
         identity(bundle),
         info.name,

@@ -57,7 +57,8 @@ def run_replay(
 
         source_id = stable_id(str(file.resolve()), recording.name)
         player = Replayer(recording, name, source_id=source_id, speed=factor, loop=loop, at_s=at_s)
-        what = f"{len(recording.labels)} channels at {recording.sfreq:g} Hz, {recording.duration_s:.1f} s"
+        what = f"{len(recording.labels)} channels at {recording.sfreq:g} Hz"
+        what += f", {_length(recording, player.length_s)}"
         where = f" from {at_s:g} s" if at_s else ""
         _say(
             f"replaying {file.name} as {name!r}{where}: {what}, speed {speed}{', in a loop' if loop else ''}"
@@ -70,6 +71,12 @@ def run_replay(
         _say(f"{sent} samples sent in {time.monotonic() - began:.1f} s")
         player.linger(stopping)
     return 0
+
+
+def _length(recording: Recording, length_s: float) -> str:
+    """How long it plays, gaps included, and how much of that was recorded."""
+    missing_s = length_s - recording.duration_s
+    return f"{length_s:.1f} s" + (f", {missing_s:.1f} s of them gaps" if missing_s >= 0.05 else "")
 
 
 def _controlled(file: Path, *, name: str, select: str | None, speed: str, loop: bool, at_s: float) -> int:

@@ -48,8 +48,8 @@ def run_several(
         raise ConfigError("several bundles need the name of their stream", hint="--stream NAME")
     names = [config.stream or ""] if streams is None else [name.strip() for name in streams.split(",")]
     with (
-        _batch(config, bundles, names, record) as config,
-        _placed(members(config, names, bundles, record)) as planned,
+        _placed(members(config, names, bundles, record)) as placed,
+        _batched(placed, bundles, record) as planned,  # its process keeps off the cores' processors, too
     ):
         if headless:
             return run_several_headless(planned, duration_s=duration_s, decisions=decisions, watch=watch)
@@ -63,12 +63,13 @@ def _placed(planned: Sequence[Member]) -> Iterator[Sequence[Member]]:
 
 
 @contextmanager
-def _batch(
-    config: CoreConfig, bundles: Sequence[Path], names: Sequence[str], record: Path | None
-) -> Iterator[CoreConfig]:
-    """The configuration of cores that share a batch, where that engine was named."""
+def _batched(
+    planned: Sequence[Member], bundles: Sequence[Path], record: Path | None
+) -> Iterator[Sequence[Member]]:
+    """The same, sharing a batch, where that engine was named."""
+    config = planned[0].config
     if config.engine != BATCHED:
-        yield config
+        yield planned
         return
     if len(bundles) != 1 or config.precision != "fp32":
         raise ConfigError(f"--engine {BATCHED} runs one bundle in fp32", hint="or choose another engine")
@@ -77,11 +78,11 @@ def _batch(
             f"a session log is decoded again by one engine, --engine {BATCHED} is one for several streams",
             hint="record with another engine",
         )
-    members(config, names, bundles)  # what is wrong with them is said before anything starts
     from rtdecode.live.batch import shared_batch
 
-    with shared_batch(bundles[0], len(names), config.threads) as path:
-        yield dataclasses.replace(config, batch=path)
+    with shared_batch(bundles[0], len(planned), config.threads) as path:
+        shared = [dataclasses.replace(one.config, batch=path) for one in planned]
+        yield [dataclasses.replace(one, config=own) for one, own in zip(planned, shared, strict=True)]
 
 
 def run_several_headless(

@@ -6,6 +6,7 @@ from pathlib import Path
 from rtdecode.bundle import load_bundle
 from rtdecode.contract import Contract
 from rtdecode.sources.lsl import find_streams, quiet
+from rtdecode.tui.fit import compare
 from rtdecode.types import StreamInfo
 
 _HEAD = ("name", "type", "channels", "rate", "unit", "source_id", "host")
@@ -34,11 +35,14 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def verdict(contract: Contract, stream: StreamInfo, assume_unit: str = "") -> list[str]:
-    """Whether this stream fits: how many channels by name, and otherwise every reason why not."""
+    """Whether this stream fits: how many channels by name, otherwise every reason why not and what to do."""
     needed = contract.labels + contract.reference
     problems = contract.problems(stream, assume_unit)
     if problems:
-        return [f"{stream.name}: does not fit", *(f"  - {problem}" for problem in problems)]
+        # what to do about a unit stands with its reason, without the start screen's key
+        remedies = [r for r in compare(contract, stream, assume_unit).remedies if "--assume-unit" not in r]
+        said = (*(f"  - {problem}" for problem in problems), *(f"  → {remedy}" for remedy in remedies))
+        return [f"{stream.name}: does not fit", *said]
     unused = len(stream.labels) - len(set(needed))
     return [f"{stream.name}: fits, {len(needed)} of {len(needed)} channels by name, {unused} not needed"]
 

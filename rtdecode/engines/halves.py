@@ -10,6 +10,7 @@ candidates. Two numbers of 8 bits together are enough, and processors multiply t
 Knows ONNX graphs and no bundle; needs the package onnx, and ONNX Runtime to run what it writes.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -208,12 +209,21 @@ class _Rewriting:
         self.nodes.append(helper.make_node(op, inputs, [output], **said))
 
 
+def _inputs(nodes: Iterable[NodeProto]) -> Iterator[str]:
+    """What they take; a branch or a loop takes what its own nodes do, from around it."""
+    for node in nodes:
+        yield from node.input
+        for each in node.attribute:
+            for inner in (each.g, *each.graphs):
+                yield from _inputs(inner.node)
+
+
 def _replace(model: ModelProto, rewriting: _Rewriting) -> None:
     """The model's nodes and weights by those of the rewriting, without what nothing needs any more."""
     graph, kept = model.graph, list(rewriting.nodes)
     kept = [NodeProto.FromString(node.SerializeToString()) for node in kept]
     while True:
-        used = {name for node in kept for name in node.input} | {each.name for each in graph.output}
+        used = set(_inputs(kept)) | {each.name for each in graph.output}
         needed = [node for node in kept if used.intersection(node.output)]
         if len(needed) == len(kept):
             break

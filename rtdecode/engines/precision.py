@@ -106,7 +106,8 @@ def stored(bundle: Bundle, info: EngineInfo) -> Agreement | None:
     """The report on such sessions of this bundle; None where there is none that can be read."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         said = json.loads(report_file(identity(bundle), info).read_text(encoding="utf-8"))
-        return Agreement(**{field.name: said[field.name] for field in fields(Agreement)})
+        names = [field.name for field in fields(Agreement) if field.name in said]
+        return Agreement(**{name: said[name] for name in names})
     return None
 
 

@@ -37,6 +37,7 @@ from rtdecode.types import StreamInfo
 
 AHEAD_S = 1.0  # a mark further in the future was not made by a clock of this machine
 PATH_CHARS = 160
+TURNS = 5  # in which all is read that a pipe holds, 64 KiB
 SCREEN = "screen"  # the stage from publishing a decision until it is drawn
 
 
@@ -137,7 +138,8 @@ class Desk:
 
         The session's histogram of the screen's stage, for JSON; nothing where no screen told of any.
         """
-        self.poll()
+        for _ in range(TURNS):
+            self.poll()
         return {SCREEN: self._screen.export()} if self._screen.counts.any() else {}
 
     def _drawn(self, drawn: Drawn) -> None:

@@ -38,13 +38,21 @@ def reserved(config: CoreConfig) -> Iterator[CoreConfig]:
         yield dataclasses.replace(config, processor=ANY)
         return
     number, held = claim
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, before - {number})
-    try:
-        yield dataclasses.replace(config, processor=str(number))
-    finally:
-        os.sched_setaffinity(0, before)
-        held.close()
+    with held:
+        before, place = os.sched_getaffinity(0), str(number)
+        try:
+            os.sched_setaffinity(0, before - {number})
+        except OSError as problem:  # as in a sandbox
+            if config.processor != AUTO:
+                raise ConfigError(
+                    f"the system keeps nobody off processor {number}: {problem.strerror}", hint="leave it out"
+                ) from problem
+            place = ANY
+        try:
+            yield dataclasses.replace(config, processor=place)
+        finally:
+            with contextlib.suppress(OSError):  # taken from us since
+                os.sched_setaffinity(0, before)
 
 
 @contextlib.contextmanager
@@ -59,9 +67,12 @@ def each_reserved(configs: Sequence[CoreConfig]) -> Iterator[list[CoreConfig]]:
             f"processor {asked.pop()} is one, and there are {len(configs)} decoders",
             hint="--processor auto gives each its own where there are enough",
         )
-    enough = sys.platform != "linux" or len(os.sched_getaffinity(0)) > len(configs)
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(reserved(config)) if enough else config for config in configs]
+        found = [stack.enter_context(reserved(config)) for config in configs]
+        if any(config.processor == ANY for config in found):
+            stack.close()
+            found = [dataclasses.replace(config, processor=ANY) for config in configs]
+        yield found
 
 
 def keep_to(processor: str) -> None:
@@ -84,6 +95,10 @@ def _claimed(config: CoreConfig) -> tuple[int, socket.socket] | None:
         return None
     if not linux:
         raise ConfigError(f"--processor {asked} works on Linux, this is {sys.platform}", hint="leave it out")
+    if asked != AUTO and config.threads > 1:
+        raise ConfigError(
+            f"--processor {asked} is one, and --threads {config.threads} would share it", hint="leave one out"
+        )
     allowed = sorted(os.sched_getaffinity(0))
     if asked == AUTO:
         for number in sorted(allowed, key=_speed, reverse=True)[:-1]:
@@ -117,10 +132,9 @@ def _speed(number: int, system: Path = Path("/sys/devices/system/cpu")) -> tuple
 
 
 def _bind(number: int) -> socket.socket | None:
-    held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
+    with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+        held = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         held.bind(_NAME.format(number))
-    except OSError:
-        held.close()
-        return None
-    return held
+        stack.pop_all()
+        return held
+    return None

@@ -38,6 +38,9 @@ def read(path: str | Path, stream: str | None = None) -> Recording:
         from rtdecode.recordings.session_log import read_session
 
         return read_session(path, stream)
+    if path.is_dir() and ending not in FORMATS:
+        hint = "give a file, a session log or a CTF folder; `rtdecode review DIR` lists the logs in a folder"
+        raise RecordingError(f"{path} is a folder, not a recording", hint=hint)
     if ending not in FORMATS:
         beside = path.with_suffix(".vhdr")
         if ending in (".eeg", ".vmrk") and beside.is_file():
@@ -62,8 +65,16 @@ def read(path: str | Path, stream: str | None = None) -> Recording:
         if isinstance(problem, OSError) and problem.strerror:  # the system's own: permissions, disks
             raise RecordingError(f"cannot read {path}: {problem.strerror}") from problem
         raise RecordingError(
-            f"{path} is damaged, or not what its name says ({FORMATS[ending]}): {first_line(problem)}"
+            f"{path} is damaged, or not what its name says ({FORMATS[ending]}){_because(problem)}",
+            hint="copy the file again from where it was recorded",
         ) from problem
+
+
+def _because(problem: Exception) -> str:
+    """What a parser says of a file; its own slips and its advice to programmers say nothing of one."""
+    if isinstance(problem, AttributeError | TypeError | LookupError | AssertionError):
+        return ""
+    return f": {first_line(problem).split('. Pass ')[0]}"
 
 
 def _ending(path: Path) -> str:

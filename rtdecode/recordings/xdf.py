@@ -19,6 +19,7 @@ from rtdecode.recordings.recording import Marker, Recording
 # What pyxdf says when it skips a part of a file. It goes on; we must not, for the rest is out of place.
 _DAMAGE = re.compile(r"file corruption|StreamId is corrupt|reading chunk length|zero-length chunk")
 _REPAIR = "copy the file again, or repair it"
+_CHOOSE = "choose one by name, type or NAME/TYPE, as in `rtdecode replay --select`"
 
 
 def read_xdf(path: Path, stream: str | None = None) -> Recording:
@@ -61,9 +62,9 @@ def _choose(path: Path, streams: Sequence[Any], wanted: str | None) -> Any:
     if not signals:
         raise RecordingError(f"{path} holds no stream of signals", hint=f"its streams: {listed}")
     if not matches:
-        raise RecordingError(f"{path} has no stream {wanted!r} of signals", hint=f"its streams: {listed}")
+        raise RecordingError(f"{path} has no stream {wanted!r} of signals", hint=f"{_CHOOSE}: {listed}")
     said = f"{len(matches)} streams called {wanted!r}" if wanted else f"{len(matches)} streams of signals"
-    raise RecordingError(f"{path} holds {said}", hint=f"choose one by name, type or NAME/TYPE: {listed}")
+    raise RecordingError(f"{path} holds {said}", hint=f"{_CHOOSE}: {listed}")
 
 
 def _odd(streams: Sequence[Any], chosen: Any) -> tuple[str, ...]:

@@ -62,9 +62,9 @@ def listen(address: Address) -> socket.socket:
             raise
     except OSError as problem:
         reason = problem.strerror or str(problem)
-        raise ConfigError(
-            f"cannot listen on {address}: {reason}", hint=f"{address.host}:0 takes a free port"
-        ) from problem
+        unknown = isinstance(problem, socket.gaierror)  # then another port is no remedy
+        hint = f"say {LOOPBACK}:{address.port}" if unknown else f"{address.host}:0 takes a free port"
+        raise ConfigError(f"cannot listen on {address}: {reason}", hint=hint) from problem
     return listener
 
 

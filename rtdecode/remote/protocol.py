@@ -20,7 +20,7 @@ from enum import IntEnum
 
 import numpy as np
 
-VERSION = 1
+VERSION = 2  # of the frames, and of what a picture holds (snapshot.py)
 _MAGIC = b"rt"
 _HEAD = struct.Struct("<2sBBI")
 _PICTURE = struct.Struct("<dQQIIII")  # sent; signal: epoch, stop, shown, rows, columns; bytes of picture

@@ -187,6 +187,8 @@ class Publisher:
                 await self._show(viewer)
         except (ProtocolError, OSError, EOFError, TimeoutError):
             pass  # it left, or is no viewer of ours: nobody else need know
+        except asyncio.CancelledError:
+            pass  # the session ends; before Python 3.12 asyncio prints a traceback where this leaves
         finally:
             self._viewers.discard(writer)
             writer.transport.abort()

@@ -112,13 +112,15 @@ class WatchSeveralApp(Looking, SeveralApp):
 
 
 def names(pictures: Sequence[Snapshot | None]) -> list[str]:
-    """What tells the decoders apart: the stream, the bundle, or both. Empty while that is not known."""
+    """What tells the decoders apart: the stream, the bundle, or both. Empty where that is not known, or tells
+    nothing apart."""
     streams = [p.stream.name if p and p.stream else "" for p in pictures]
     bundles = [p.bundle.name if p and p.bundle else "" for p in pictures]
     many = len(set(bundles) - {""}) > 1
-    if many and len(set(streams) - {""}) <= 1:
-        return bundles
-    return [
+    found = [
         f"{stream} · {bundle}" if many and stream and bundle else stream
         for stream, bundle in zip(streams, bundles, strict=True)
     ]
+    if many and len(set(streams) - {""}) <= 1:
+        found = bundles
+    return [name if found.count(name) == 1 else "" for name in found]

@@ -91,6 +91,16 @@ def create(directory: Path, about: Manifest) -> None:
         raise RecordingError(f"cannot record into {directory}: {problem.strerror}") from problem
 
 
+def _not_a_log(path: Path) -> RecordingError:
+    if not path.exists():
+        return RecordingError(f"{path} is not a session log: it does not exist")
+    if path.is_file():
+        hint = "`rtdecode replay` plays recordings"
+        return RecordingError(f"{path} is a file, a session log is a folder", hint=hint)
+    hint = "`rtdecode review DIR` lists the logs in a folder"
+    return RecordingError(f"{path} is not a session log: it has no {NAME}", hint=hint)
+
+
 def load(directory: Path) -> Manifest:
     """RecordingError when this is no session log, or one of a newer version."""
     file = directory / NAME
@@ -100,8 +110,8 @@ def load(directory: Path) -> Manifest:
         if len(content) > MAX_BYTES:
             raise RecordingError(f"{file} has more than {MAX_BYTES} bytes: it is not ours")
         data = json.loads(content)
-    except FileNotFoundError as problem:
-        raise RecordingError(f"{directory} is not a session log: it has no {NAME}") from problem
+    except (FileNotFoundError, NotADirectoryError) as problem:
+        raise _not_a_log(directory) from problem
     except OSError as problem:
         raise RecordingError(f"cannot read {file}: {problem.strerror}") from problem
     except (ValueError, RecursionError) as problem:

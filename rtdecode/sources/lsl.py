@@ -149,10 +149,19 @@ def select(found: Sequence[Found], wanted: Wanted, source_id: str = "") -> Found
     if len(candidates) > 1:
         listed = "; ".join(_identity(f.info) for f in candidates)
         raise StreamError(
-            f"there are {len(candidates)} streams {wanted}: {listed}",
-            hint="give a name, stop or rename the others",
+            f"there are {len(candidates)} streams {wanted}: {listed}", hint=_narrower(candidates)
         )
     return candidates[0]
+
+
+def _narrower(candidates: Sequence[Found]) -> str:
+    """What tells them apart: their names, else their source_ids, else nothing."""
+    infos = [found.info for found in candidates]
+    if len({info.name for info in infos}) == len(infos):
+        return "give a name with --stream, or stop the others"
+    if len({info.source_id for info in infos}) == len(infos):
+        return "stop or rename the others, or take one with `rtdecode live --source-id ID`"
+    return "stop or rename the others"
 
 
 def _inventory(found: Sequence[Found]) -> str:

@@ -156,10 +156,12 @@ class LiveApp(Acting, Actions):
         """Note when a new decision, handed over just now, has been painted (stamp t6)."""
         decision = shown.decision
         key = (decision.run, decision.index) if decision else None
+        if self.frozen:
+            self.drawn = None
         if key == self.drawn or self.frozen:
             return
         first, self.drawn = self.drawn is None, key
-        if first or decision is None:  # it may have waited for a screen that was not there yet
+        if first or decision is None:  # it may have waited for a screen that was not there, or held another
             return
         decided = shown.published - (shown.elapsed_s - shown.decided_s)
         self.call_after_refresh(self._painted, decided, self.draw_ms, self.control)

@@ -69,7 +69,7 @@ class LabelScreen(ModalScreen[str | None]):
         self.input.call_later(self._take)
 
     def _take(self) -> None:
-        if self.is_current:  # the next key may have left it by now
+        if self.is_active:  # the next key may have left it by now
             self.dismiss(self.input.value.strip())  # not handed on: the field would wait for its own end
 
 

@@ -71,5 +71,5 @@ class GoScreen(ModalScreen[float | None]):
             self.draw(f"{value or 'nothing'} is no time like 12:34")
         elif at_s >= self.length_s:
             self.draw(f"{clock(at_s)} is beyond the end, {clock(self.length_s)}")
-        else:
+        elif self.is_active:  # the next key may have left it by now
             self.dismiss(at_s)

@@ -112,7 +112,7 @@ def _detail(snapshot: Snapshot, now: Look, silent_s: float, width: int) -> str:
             f"found {len(snapshot.found)}: {', '.join(map(clean, snapshot.found))}" if snapshot.found else ""
         )
         if not detail and snapshot.retry:
-            detail = cut(f"stream {clean(snapshot.retry.wanted)}", max(20, width // 3)) + "…"
+            detail = cut(f"stream {clean(snapshot.retry.wanted)}…", max(20, width // 3))
         return "  ".join(part for part in (detail, f"{snapshot.state_s:.0f} s", found) if part)
     if snapshot.state is State.STALE:
         return f"{snapshot.state_s:.2f} s"

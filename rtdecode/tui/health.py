@@ -55,7 +55,7 @@ def render(
             _n("lost", health.lost),
         ),
         _counts(("rate", _rate(health), "text"), _n("gaps", health.gaps), _n("restarts", health.restarts)),
-        _counts(*_clock(health), *_run(snapshot, fps, drawn)),
+        _last(_clock(health), ("run", str(snapshot.run), "text"), _screen(fps, drawn), columns),
     ]
     return frame(body[:rows], width, height, (("Health", "title"),), fact)
 
@@ -78,10 +78,20 @@ def _clock(health: Health) -> list[tuple[str, str, str]]:
     return [] if health.clock_offset_ms is None else [("clock", f"{health.clock_offset_ms:+.2f} ms", "text")]
 
 
-def _run(snapshot: Snapshot, fps: float | None, drawn: Quantiles | None) -> list[tuple[str, str, str]]:
+def _screen(fps: float | None, drawn: Quantiles | None) -> list[tuple[str, str, str]]:
     late = f" +{_ms(drawn.p50)} ms" if drawn else ""
-    screen = [] if fps is None else [("screen", f"{fps:.0f} fps{late}", "text")]
-    return [("run", str(snapshot.run), "text"), *screen]
+    return [] if fps is None else [("screen", f"{fps:.0f} fps{late}", "text")]
+
+
+def _last(
+    clock: list[tuple[str, str, str]],
+    run: tuple[str, str, str],
+    screen: list[tuple[str, str, str]],
+    columns: int,
+) -> Line:
+    """Whole figures only: without room for all, the run goes first, which the first line tells too."""
+    lines = [_counts(*facts) for facts in ((*clock, run, *screen), (*clock, *screen), screen or clock)]
+    return next((line for line in lines if width_of(line) <= columns), lines[-1])
 
 
 def _counts(*facts: tuple[str, str, str]) -> Line:
@@ -117,6 +127,8 @@ def _stages(health: Health, columns: int) -> Line:
     ]
     if not parts:
         return EMPTY
+    while len(parts) > 1 and len(" ".join(map(" ".join, parts))) + len(" ms") > columns:
+        parts.pop()  # a figure that is cut would be a wrong one
     spans = [span for name, value in parts for span in ((f"{name} ", "dim"), (f"{value} ", "text"))]
     return fit((*spans[:-1], (spans[-1][0].rstrip(), "text"), (" ms", "dim")), columns)
 

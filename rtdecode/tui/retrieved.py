@@ -34,7 +34,7 @@ def render(
     # a lead lasts while decisions come: time without any is not part of it
     held_s = max(0.0, snapshot.held_s - max(0.0, snapshot.elapsed_s - snapshot.decided_s))
     short, new = rows < 5, held_s < NEW_S
-    about = f"chance {share(ranking.chance)} · window {ranking.window_s:.1f} s"
+    about = f"chance {share(ranking.chance)} · window {_seconds(ranking.window_s)}"
     if short:
         shown = min(rows, len(ranking.hits))
         title: Line = (("Retrieved", "title"), (f"  {shown} of {ranking.candidates} · {about}", "dim"))
@@ -57,9 +57,14 @@ def render(
     return frame([head, *box(hits, rows - 2, columns), tail], width, height, (("Retrieved", "title"),), right)
 
 
+def _seconds(window_s: float) -> str:
+    said = f"{window_s:.1f}"
+    return f"{said.removesuffix('.0') if window_s >= 10 else said} s"  # a long one has room for no zero
+
+
 def _waiting(snapshot: Snapshot) -> list[Line]:
     if snapshot.state is State.FILLING and snapshot.bundle:
-        return [((f"waiting for {snapshot.bundle.window_s:.1f} s of signal", "dim"),)]
+        return [((f"waiting for {_seconds(snapshot.bundle.window_s)} of signal", "dim"),)]
     return [(("no ranking yet", "dim"),)]
 
 

@@ -20,7 +20,7 @@ from rtdecode.tui.marking import Control
 from rtdecode.tui.panel import Panel
 
 EVERY = 4  # ticks between two looks at those that are not shown
-KEPT = ("snapshot", "lens", "held", "quality", "started", "drawn", "draw_ms")  # of LiveApp, for each decoder
+KEPT = ("snapshot", "lens", "held", "quality", "started", "draw_ms")  # of LiveApp, for each decoder
 ENDED, NOTHING = ("✕", "ENDED", "bad"), ("○", "STARTING", "accent")
 
 
@@ -168,6 +168,7 @@ class SeveralApp(LiveApp):
         self.control = self.shown[number].control
         for name in KEPT:
             setattr(self, name, self._kept.get(number, fresh)[name])
+        self.drawn = None
         # what is drawn is the other's: nothing of it may stay
         for panel in self.panels.values():
             panel.show([])

@@ -64,6 +64,11 @@ def test_a_rehearsal_never_outlasts_the_wait(infer_ms: float, times: int) -> Non
     assert rehearsals(Approach(1000.0, DecisionText(), True), 20, decided(infer_ms)) == times
 
 
+@pytest.mark.parametrize("sfreq", [128.0, 250.0, 256.0, 499.0, 500.0, 512.0, 2048.0])
+def test_at_low_rates_the_last_sample_leaves_the_time(sfreq: float) -> None:
+    assert rehearsals(Approach(sfreq, DecisionText(), True), round(0.04 * sfreq), decided()) == 1
+
+
 def test_a_hop_that_comes_in_one_piece_is_not_rehearsed() -> None:
     warm, hop = Approach(1000.0, DecisionText(), True), Hop(20)
     warm.rehearse(hop, decided())  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rtdecode.histogram import Histogram
-from rtdecode.live.control import LIMIT, TIMES, Commands, Drawn, Mark, Orders, encode
+from rtdecode.live.control import AT_ONCE, LIMIT, TIMES, Commands, Drawn, Mark, Orders, encode
 from rtdecode.live.desk import SCREEN, Desk
 from rtdecode.live.feed import Feed
 from rtdecode.live.tape import Tape, apply
@@ -77,6 +77,16 @@ def test_what_was_asked_last_is_done_at_the_end(pipe: tuple[int, int]) -> None:
     desk, screen = Desk(Orders(pipe[0]), room, Tape(None), clock=lambda: 5000.0), Commands(pipe[1])
     assert screen.send(Mark(4999.0, "last")) and screen.send(Drawn((12.0,)))
     assert desk.finish()[SCREEN]["max"] == 12.0
+    assert [line["text"] for line in room.lines] == ["1 “last”"]
+
+
+def test_a_core_that_had_no_time_to_look_does_all_of_it_at_the_end(pipe: tuple[int, int]) -> None:
+    room = Room()
+    desk, screen = Desk(Orders(pipe[0]), room, Tape(None), clock=lambda: 5000.0), Commands(pipe[1])
+    told = Drawn((1e6 / 7,) * 100)
+    assert all(screen.send(told) for _ in range(20)) and 20 * len(encode(told)) > 2 * AT_ONCE
+    assert screen.send(Mark(4999.0, "last"))
+    assert desk.finish()[SCREEN]["count"] == 2000
     assert [line["text"] for line in room.lines] == ["1 “last”"]
 
 

@@ -69,6 +69,21 @@ def operators(model) -> list[str]:
     return [node.op_type for node in model.graph.node]
 
 
+@pytest.mark.parametrize("yes", [True, False])
+def test_what_a_branch_takes_from_around_it_stays(yes: bool) -> None:
+    def branch(op: str):
+        out = helper.make_tensor_value_info(op, TensorProto.FLOAT, [4, 300])
+        return helper.make_graph([helper.make_node(op, ["h", "b"], [op])], op, [], [out])
+
+    ends = {"then_branch": branch("Add"), "else_branch": branch("Sub")}
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("If", ["c"], ["y"], **ends)]
+    weights = {"w": RNG.normal(size=(32, 300)).astype(np.float32), "b": np.ones(300, np.float32)}
+    model, x = graph(nodes, {**weights, "c": np.array(yes)}, (4, 32)), RNG.normal(size=(4, 32))
+    expected = run(model, x.astype(np.float32))
+    assert in_halves(model) == 1
+    assert np.allclose(run(model, x.astype(np.float32)), expected, atol=0.01)
+
+
 @pytest.mark.parametrize("most", [127, 63])
 def test_the_halves_of_a_weight_make_it_again(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(halves, "limit", lambda: most)  # as this processor adds, or as one without VNNI

@@ -4,6 +4,7 @@ Why it matters: a decoder that quietly runs on something else than it was told c
 """
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -167,8 +168,14 @@ def test_reduced_precision_needs_a_report_that_passes(demo, monkeypatch, tmp_pat
     assert info.precision == "int8" and info.parity is None
     of = identity(demo)
     report = Agreement(of, "onnx", "int8", "stream", info.hop, dict(info.versions), 200, 197, 0.01, "f", "")
-    keep(report, info)
+    path = keep(report, info)
     assert stored(demo, info) == report
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps({name: value for name, value in said.items() if name != "what"}))
+    assert stored(demo, info) == report, "of a version that compared nothing but rankings"
+    path.write_text(json.dumps({name: value for name, value in said.items() if name != "same"}))
+    assert stored(demo, info) is None
+    path.write_text(json.dumps(said))
     with pytest.raises(ConfigError, match=r"disagrees with float32.*98.5 %"):
         open_session(demo, precision="int8")
     keep(dataclasses.replace(report, same=199), info)

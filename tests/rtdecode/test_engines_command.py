@@ -16,7 +16,7 @@ from rtdecode.cli import main
 from rtdecode.commands.engines import chosen
 from rtdecode.engines import open_session, select
 from rtdecode.engines.probe import Probe, probe
-from rtdecode.errors import ConfigError
+from rtdecode.errors import ConfigError, RecordingError
 from rtdecode.recordings import Recording
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
@@ -131,6 +131,10 @@ def test_a_bundle_without_candidates_agrees_by_its_text(
     assert file.exists() and report.passes and report.queries > 50
     assert report.words.startswith(f"text of {report.queries} queries the same in 100.0 %")
     assert report.bundle != engines.agreement(whole, recording, tmp_path, "onnx", "int8")[0].bundle
+    short = dataclasses.replace(recording, data=recording.data[:10])
+    with pytest.raises(RecordingError, match=r"nothing is decoded from .*held-out\.xdf"):
+        engines.agreement(texts, short, tmp_path / "held-out.xdf", "onnx", "int8")
+    assert json.loads(file.read_text())["queries"] == report.queries, "the report of before stays"
     said = engines.answers(texts, open_session(texts), recording)
     answers = [[(delta, tentative + "x") for delta, tentative in said], said]
     monkeypatch.setattr(engines, "answers", lambda bundle, session, recording: answers.pop())

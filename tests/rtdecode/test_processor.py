@@ -94,6 +94,8 @@ def test_one_asked_for_by_number_is_taken_or_refused_in_a_sentence(alone: None) 
     with pytest.raises(ConfigError, match=r"processor 99999 cannot be kept .* may use") as problem:
         reserved(config("99999")).__enter__()
     assert "one must be left" in problem.value.hint
+    with pytest.raises(ConfigError, match=f"--processor {last} is one, and --threads 2 would share it"):
+        reserved(config(str(last), threads=2)).__enter__()
     os.sched_setaffinity(0, {last})
     with pytest.raises(ConfigError, match=f"processor {last} cannot be kept"):
         reserved(config(str(last))).__enter__()
@@ -113,9 +115,40 @@ def test_several_get_one_each_or_none_of_them_does(alone: None) -> None:
     with each_reserved([config("auto")]) as found:
         assert [one.processor for one in found] == [str(max(allowed))]
     with each_reserved([config("auto"), config("auto")]) as found:
-        assert [one.processor for one in found] == ["auto", "auto"] and os.sched_getaffinity(0) == allowed
+        assert [one.processor for one in found] == ["any", "any"] and os.sched_getaffinity(0) == allowed
     with pytest.raises(ConfigError, match="processor 1 is one, and there are 2 decoders"):
         each_reserved([config("1"), config("1")]).__enter__()
+
+
+@linux
+def test_several_get_none_where_others_have_too_many(alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    may = {0, 1, 2, 3}
+    with monkeypatch.context() as larger:  # a machine that has so many
+        larger.setattr(os, "sched_getaffinity", lambda pid: set(may))
+        larger.setattr(os, "sched_setaffinity", lambda pid, to: (may.clear(), may.update(to)))
+        with each_reserved([config("auto")] * 3) as found:
+            assert len({one.processor for one in found} - {"any"}) == 3 and len(may) == 1
+        with claims._bind(3), each_reserved([config("auto")] * 3) as found:  # type: ignore[union-attr]
+            assert [one.processor for one in found] == ["any"] * 3 and may == {0, 1, 2, 3}
+
+
+@linux
+def test_where_the_system_forbids_it_the_core_is_left_to_it(
+    alone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    last = max(os.sched_getaffinity(0))
+    with monkeypatch.context() as sandbox:
+        sandbox.setattr(os, "sched_setaffinity", denied)
+        with reserved(config("auto")) as found:
+            assert found.processor == "any"
+        with pytest.raises(ConfigError, match=f"nobody off processor {last}: Operation not permitted"):
+            reserved(config(str(last))).__enter__()
+        sandbox.setattr(claims.socket, "socket", denied)
+        with reserved(config("auto")) as found:
+            assert found.processor == "any"
 
 
 @linux

@@ -68,6 +68,7 @@ def test_xdf_stream_by_name_type_or_both(tmp_path: Path) -> None:
     absent = refused(path, "MEG")
     assert "no stream 'MEG'" in absent
     assert "words/Markers (strings, 2)" in absent
+    assert all("--select" in sentence for sentence in (said, absent))
 
 
 def test_xdf_cut_short_or_overwritten(tmp_path: Path) -> None:
@@ -111,11 +112,31 @@ def test_wrong_paths(tmp_path: Path) -> None:
     assert "has no ending" in refused(tmp_path / "b")
     (tmp_path / "c.xdf").mkdir()
     assert "is a folder" in refused(tmp_path / "c.xdf")
+    for folder in (tmp_path, Path(), Path(".."), Path("/")):
+        assert "is a folder, not a recording" in refused(folder)
     (tmp_path / "d.ds").write_bytes(b"x")
     assert "is a file" in refused(tmp_path / "d.ds")
     (tmp_path / "e.vhdr").write_bytes(b"x")
     (tmp_path / "e.eeg").write_bytes(b"x")
     assert "e.vhdr" in refused(tmp_path / "e.eeg")
+
+
+def test_a_parsers_own_slip_is_not_told_as_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules["rtdecode.recordings.read"]  # the package's name for it is the function
+    (tmp_path / "a.fif").write_bytes(b"x")
+    for slip, because in (
+        (AttributeError("'NoneType' object has no attribute 'kind'"), ""),
+        (ValueError("no section. Pass overrides={'sfreq': <value>} to read_raw"), ": no section"),
+    ):
+
+        def stumbles(path: Path, stream: str | None, slip: Exception = slip) -> None:
+            raise slip
+
+        monkeypatch.setattr(module, "_reader", lambda _, reader=stumbles: reader)
+        with pytest.raises(RecordingError) as problem:
+            read(tmp_path / "a.fif")
+        assert problem.value.message.endswith(f"damaged, or not what its name says (FIF){because}")
+        assert "copy the file again" in problem.value.hint
 
 
 def test_without_mne_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,14 @@
 """A replayed recording arrives as it was: every sample, its spacing, its labels, at any speed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rtdecode.commands.replay import _length
 from rtdecode.errors import ConfigError
+from rtdecode.recordings import Recording
 from rtdecode.replay import MAX_SPEED, parse_speed, stable_id
 from tests.bundles import LABELS, SFREQ, planted
 from tests.processes import outlet, running, unique_name
@@ -33,6 +36,14 @@ def test_samples_stamps_and_description_arrive(tmp_path: Path) -> None:
     assert list(got["about"]) == ["EEG", "test-outlet", "float32", str(SFREQ)]
     assert list(got["marker_text"]) == ["second 0", "second 1"]
     np.testing.assert_allclose(got["marker_t"] - got["t"][0], [0, 1], atol=1e-9)
+
+
+def test_its_length_is_how_long_it_plays() -> None:
+    stamps = np.concatenate([np.arange(100), 500 + np.arange(100)]) / 100.0
+    data = np.zeros((200, 1), np.float32)
+    gapped = Recording(data, 100.0, ("Fz",), ("microvolts",), "EEG", "a", stamps, (), ((0, 100), (100, 200)))
+    assert _length(gapped, 6.0) == "6.0 s, 4.0 s of them gaps"
+    assert _length(replace(gapped, stamps=None, segments=()), 2.0) == "2.0 s"
 
 
 @pytest.mark.live

@@ -21,7 +21,7 @@ from rtdecode.cli import main
 from rtdecode.commands.review import run_review, summary
 from rtdecode.errors import RecordingError, RtdecodeError
 from rtdecode.recordings import read
-from rtdecode.session.manifest import create, manifest
+from rtdecode.session.manifest import create, load, manifest
 from rtdecode.session.reader import SessionLog
 from rtdecode.session.writer import LogWriter
 from rtdecode.types import StreamInfo
@@ -375,3 +375,15 @@ def test_review_says_what_matters(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert shown == {key: value for key, value in decision(0).items() if key != "kind"}
     with pytest.raises(RecordingError, match="without a bundle"):
         run_review(tmp_path / "log", redecode=True)
+
+
+def test_what_is_no_session_log_is_said_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "a.xdf").write_bytes(b"x")
+    for path, message, hint in (
+        (tmp_path / "none", "is not a session log: it does not exist", ""),
+        (tmp_path / "a.xdf", "is a file, a session log is a folder", "rtdecode replay"),
+        (tmp_path, "is not a session log: it has no session.json", "rtdecode review DIR"),
+    ):
+        with pytest.raises(RecordingError) as problem:
+            load(path)
+        assert message in problem.value.message and hint in (problem.value.hint or "")

@@ -3,9 +3,12 @@
 Why it matters: a laboratory that runs two listeners must not lose both to one loose cable.
 """
 
+import contextlib
+import dataclasses
 import json
 import os
 import signal
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,12 @@ import pytest
 
 from rtdecode.bundle import Bundle
 from rtdecode.cli import main
+from rtdecode.commands import several
 from rtdecode.engine import Engine
 from rtdecode.engines import open_session
 from rtdecode.errors import BundleError, ConfigError
 from rtdecode.live.config import CoreConfig
-from rtdecode.live.several import members
+from rtdecode.live.several import Member, members
 from rtdecode.recordings import decode
 from tests.bundles import make_bundle
 from tests.outlet import Plan, recording
@@ -90,6 +94,33 @@ def test_a_mistake_is_one_sentence_before_anything_starts(
     assert main(["live", "--headless", "--bundle", str(bundle.path), *arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: {words}") and error.count("\n") == 1
+
+
+def test_the_process_of_a_batch_is_started_where_no_core_will_be(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    @contextlib.contextmanager
+    def each_reserved(configs: list[CoreConfig]) -> Iterator[list[CoreConfig]]:
+        order.append("processors")
+        yield [dataclasses.replace(config, processor=str(k)) for k, config in enumerate(configs)]
+
+    @contextlib.contextmanager
+    def shared_batch(path: Path, seats: int, threads: int) -> Iterator[str]:
+        order.append(f"batch of {seats}")
+        yield "there"
+
+    def decoded(planned: Sequence[Member], **_: Any) -> int:
+        order.extend(f"{one.config.stream} {one.config.processor} {one.config.batch}" for one in planned)
+        return 0
+
+    monkeypatch.setattr(several, "each_reserved", each_reserved)
+    monkeypatch.setattr(several, "run_several_headless", decoded)
+    monkeypatch.setattr("rtdecode.live.batch.shared_batch", shared_batch)
+    command = ["live", "--headless", "--bundle", str(bundle.path), "--streams", "A,B"]
+    assert main([*command, "--engine", "batched"]) == 0
+    assert order == ["processors", "batch of 2", "A 0 there", "B 1 there"]
 
 
 def test_a_directory_that_is_no_bundle_starts_nothing(tmp_path: Path) -> None:

@@ -52,6 +52,28 @@ def test_two_of_one_name_are_refused_with_both_listed() -> None:
     assert select(streams, Wanted("a"), source_id="id-1") is streams[1]
 
 
+@pytest.mark.parametrize(
+    ("names", "ids", "hint"),
+    [
+        (("a", "b"), ("1", "2"), "give a name with --stream, or stop the others"),
+        (
+            ("a", "a"),
+            ("1", "2"),
+            "stop or rename the others, or take one with `rtdecode live --source-id ID`",
+        ),
+        (("a", "a"), ("", ""), "stop or rename the others"),
+    ],
+)
+def test_the_hint_is_what_tells_them_apart(names: tuple[str, ...], ids: tuple[str, ...], hint: str) -> None:
+    streams = [
+        dataclasses.replace(one, info=dataclasses.replace(one.info, source_id=i))
+        for one, i in zip(found(*names), ids, strict=True)
+    ]
+    with pytest.raises(StreamError) as problem:
+        select(streams, Wanted())
+    assert problem.value.hint == hint
+
+
 def test_verdicts_in_words() -> None:
     contract = Contract(("Fz", "Cz"), "microvolts", 250.0)
     good = StreamInfo("a", "EEG", ("Cz", "X", "Fz"), ("uV",) * 3, 250.0)
@@ -62,7 +84,11 @@ def test_verdicts_in_words() -> None:
         "  - rate is 500 Hz, the bundle needs 250 Hz",
         "  - 1 of 2 channels matched by name, missing: Fz",
         "  - no unit is stated for Cz, the bundle needs microvolts: say with --assume-unit what it is",
+        "  → set the amplifier to 250 Hz, or take a bundle trained at 500 Hz: nothing is resampled in secret",
+        "  → let the sender send Fz too, or take a bundle that does without",
     ]
+    renamed = StreamInfo("c", "EEG", ("EEG Fz-Ref", "Cz"), ("uV",) * 2, 250.0)
+    assert verdict(contract, renamed)[-1] == "  → rename in the sender: EEG Fz-Ref to Fz"
 
 
 def test_columns_are_aligned() -> None:

@@ -61,7 +61,7 @@ class GoScreen(ModalScreen[float | None]):
 
     def _take(self) -> None:
         found = seconds(self.query_one(Input).value)
-        if found is not None and self.is_current:  # the next key may have left it by now
+        if found is not None and self.is_active:  # the next key may have left it by now
             self.dismiss(found)
 
 

@@ -55,6 +55,12 @@ def test_a_port_that_is_taken_is_said_so() -> None:
         listen(Address("127.0.0.1", first.getsockname()[1]))
 
 
+def test_a_host_nobody_knows_is_not_mended_by_a_port() -> None:
+    with pytest.raises(ConfigError) as problem:
+        listen(Address("no.such.host.invalid", 7700))
+    assert problem.value.hint == "say 127.0.0.1:7700"
+
+
 def test_several_have_the_ports_from_the_first_on() -> None:
     free = listen_all(Address("127.0.0.1", 0), 3)
     ports = [listener.getsockname()[1] for listener in free]

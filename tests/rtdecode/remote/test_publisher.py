@@ -16,13 +16,14 @@ from rtdecode.live.signal_memory import SignalMemory
 from rtdecode.live.slot import Slot, signal_name
 from rtdecode.remote import publisher as module
 from rtdecode.remote.address import Address, listen
-from rtdecode.remote.protocol import FROM_SESSION, Frames, Kind, ProtocolError, frame, picture
+from rtdecode.remote.protocol import FROM_SESSION, VERSION, Frames, Kind, ProtocolError, frame, picture
 from rtdecode.remote.publisher import Publisher
 from rtdecode.remote.viewer import Viewer
 from rtdecode.snapshot import Snapshot, State, encode
 from tests.rtdecode.remote.test_protocol import a_picture
 
 TOKEN = "the right one"  # noqa: S105
+OURS = b"rt" + bytes([VERSION])  # how every frame begins
 
 
 class Published:
@@ -149,7 +150,7 @@ def test_one_who_never_reads_delays_nobody() -> None:
         frame(Kind.NEXT),
         frame(Kind.BYE) * 1000,
         frame(Kind.JOIN, bytes(32)) + frame(Kind.JOIN, bytes(32)),
-        b"rt\x01\x02\xff\xff\xff\xff",
+        OURS + b"\x02\xff\xff\xff\xff",
     ],
 )
 def test_whoever_speaks_otherwise_is_hung_up_on(said: bytes) -> None:
@@ -227,6 +228,20 @@ def test_a_session_that_ends_is_said_so_and_the_next_is_found() -> None:
                 assert viewer.latest().state is State.LIVE
 
 
+def test_the_end_of_a_session_says_nothing_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SAME_S", 60.0)  # the viewer is still waited for when the session ends
+    complaints: list[dict[str, Any]] = []
+    with published() as session:
+        session._loop.set_exception_handler(lambda _, context: complaints.append(context))
+        session.write(1)
+        with a_socket(session.where) as line:
+            line.sendall(frame(Kind.JOIN) + 2 * frame(Kind.NEXT))
+            until(lambda: session._publisher._fresh._waiters)  # for a second picture, which never comes
+            session.close()
+            assert not session._thread.is_alive()
+    assert not complaints
+
+
 def test_a_session_may_start_after_its_viewer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         where = Address("127.0.0.1", taken.getsockname()[1])
@@ -269,7 +284,7 @@ HELLO = frame(Kind.HELLO, bytes(17))
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is no rtdecode session"),
         (frame(Kind.PICTURE), "is no rtdecode session"),
         (frame(Kind.HELLO, b"short"), "is no rtdecode session"),
-        (b"rt\x09\x01\x00\x00\x00\x00", "speaks protocol 9, not 1"),
+        (b"rt\x09\x01\x00\x00\x00\x00", f"speaks protocol 9, not {VERSION}"),
     ],
 )
 def test_what_is_no_session_is_said_so(answer: bytes, words: str) -> None:
@@ -287,7 +302,7 @@ def test_what_is_no_session_is_said_so(answer: bytes, words: str) -> None:
         HELLO + frame(Kind.JOIN),
         HELLO + frame(Kind.PICTURE, b"garbage"),
         HELLO + picture(a_picture()),  # its Snapshot is no JSON
-        HELLO + b"rt\x01\x05\xff\xff\xff\xff",
+        HELLO + OURS + b"\x05\xff\xff\xff\xff",
         HELLO + b"\x00" * 1000,
     ],
 )
@@ -308,7 +323,7 @@ def test_a_session_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 def test_frames_of_a_session_are_bounded() -> None:
     with pytest.raises(ProtocolError):
-        Frames(FROM_SESSION).feed(b"rt\x01\x05" + (FROM_SESSION + 1).to_bytes(4, "little"))
+        Frames(FROM_SESSION).feed(OURS + b"\x05" + (FROM_SESSION + 1).to_bytes(4, "little"))
 
 
 def test_one_who_waits_hears_that_nothing_is_new() -> None:

@@ -119,3 +119,4 @@ def test_they_are_named_by_what_differs() -> None:
     assert names([of("EEG", "english"), of("EEG", "dutch")]) == ["english", "dutch"]
     assert names([of("A", "x"), of("B", "y"), None]) == ["A · x", "B · y", ""]
     assert names([None, of("B")]) == ["", "B"]
+    assert names([of("EEG"), of("EEG"), of("B")]) == ["", "", "B"], "two machines: their addresses do"

@@ -81,6 +81,21 @@ async def test_the_screen_tells_what_it_measures_and_the_rest_when_it_ends():
     assert [[round(ms) for ms in told] for told in taker.told] == [[125]]
 
 
+async def test_a_decision_that_waited_for_a_frozen_screen_is_not_counted():
+    bench = Bench()
+    bench.app.control = taker = Taker()
+    async with bench.app.run_test(size=(120, 36)) as pilot:
+        await started(pilot, bench)
+        taker.told.clear()
+        await bench.show(pilot, *decided(763.0))
+        await pilot.press("space")
+        assert bench.app.frozen
+        await bench.show(pilot, *decided(764.0, late_s=60.0))
+        await pilot.press("space")
+        await bench.show(pilot, *decided(825.0, late_s=0.5))
+    assert rounded(taker) == [250, 500]
+
+
 async def test_where_one_only_looks_nobody_is_told():
     bench = Bench()
     async with bench.app.run_test(size=(120, 36)) as pilot:
@@ -108,5 +123,8 @@ async def test_of_several_each_is_told_its_own():
         assert rounded(takers[0]) == [250, 500]
         await show(765.0, 0.75)
         await show(766.0, 1.0)
+        cores[0].snapshot, now[0] = decided(800.0, 30.0)
+        await pilot.press("n")  # back to what was decided in the meantime
+        await show(831.0, 0.125)
     assert rounded(takers[1]) == [750, 1000]
-    assert rounded(takers[0]) == [250, 500]
+    assert rounded(takers[0]) == [250, 500, 125]

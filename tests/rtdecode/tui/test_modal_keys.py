@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import Key
 
 from rtdecode.errors import ConfigError
 from rtdecode.tui import keymap, modal_keys
@@ -220,6 +221,20 @@ async def test_a_key_that_was_chosen_does_it_and_those_it_had_do_not(table):
             assert does.done(host), name
 
 
+@pytest.mark.parametrize("name", ["label-take", "go-take"])
+@pytest.mark.parametrize("again", ["enter", "escape"])
+async def test_keys_that_come_at_once_end_it_once(name, again):
+    for does in (DOES[name], *MORE.get(name, ())):
+        host = Host()
+        async with host.run_test(size=(80, 20)) as pilot:
+            await over(host, pilot, does)
+            for key in ("enter", again):  # both before the field reads any
+                host.post_message(Key(key, None))
+            await pilot.pause()
+            await pilot.pause()
+            assert host.result is not OPEN and len(host.screen_stack) == 1
+
+
 @pytest.mark.parametrize("remapped", [False, True])
 async def test_the_keys_of_a_check_do_it(remapped):
     sat = Sat(SHOWN["ready"])
@@ -332,6 +347,7 @@ def test_keys_as_they_are_written():
         ('pick-all = "a"', ["'a' to pick-all, where it is typed", "ctrl+a"]),
         ('label-take = "space"', ["'space' to label-take, where it is typed"]),
         ('go-close = "."', ["'full_stop' to go-close, where it is typed"]),
+        ('go-close = "G"', ["where it is typed", "ctrl+g"]),
         ('leave = "n"', ["'n' to leave, which stay has"]),
         ('stay = "ctrl+c"', ["which is for copying"]),
         ('export-csv = "b"', ["which export-bids has"]),
@@ -351,6 +367,11 @@ def test_keys_of_what_never_meets_may_be_the_same():
         '[keys]\nchoose-take = "t"\nexport-csv = "x"\nexport-bids = "c"\npick-all = "f5"\ncheck-begin = "b"'
     )
     assert len(keymap.parse(text, "x")) == 5
+
+
+@pytest.mark.parametrize("key", ["tab", "delete", "home", "ctrl+g"])
+def test_a_key_that_writes_nothing_may_be_chosen_where_letters_are_typed(key):
+    assert keymap.parse(f'[keys]\npick-leave = "{key}"', "x") == {"pick-leave": key}
 
 
 async def test_what_lies_over_the_live_screen_has_tab_for_itself():

@@ -133,6 +133,9 @@ def test_frozen_stands_before_the_true_state():
 def test_retrieved_says_chance_margin_and_age():
     lines = said(retrieved.render(LIVE, 44, 14))
     assert "top 7 of 50 · chance .02 · window 3.0 s" in lines
+    ranking = replace(LIVE.decision.retrieved, window_s=15.0)
+    long = replace(LIVE, decision=replace(LIVE.decision, retrieved=ranking))
+    assert "chance .02 · window 15 s" in said(retrieved.render(long, 44, 14))
     assert "agrees 6/8" in lines
     assert "0.04 s ago" in lines
     assert "“draw me a sheep”" in lines
@@ -221,6 +224,16 @@ def test_health_compares_delay_with_its_budget():
     assert "rate 250.02/250 Hz" in lines
     assert "screen 15 fps" in lines
     assert "ok" in said(health.render(LIVE, 80, 1))
+
+
+def test_health_shows_whole_figures_or_none():
+    stages = {name: Quantiles(0.2, 0.4, 0.5) for name in ("wait", "preprocess", "infer", "heads", "publish")}
+    near = replace(LIVE, health=replace(LIVE.health, clock_offset_ms=-0.03, stages=stages))
+    for width in (44, 60, 80):
+        lines = said(health.render(near, width, 7, fps=15.0, drawn=Quantiles(142.0, 250.0, 280.0)))
+        assert "screen 15 fps +142 ms" in lines and "clock -0.03 ms" in lines and "heads 0.2" in lines
+        assert "…" not in lines
+        assert (f"run {LIVE.run} " in lines) == (width > 44)
 
 
 @pytest.mark.parametrize(

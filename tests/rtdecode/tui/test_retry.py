@@ -111,6 +111,8 @@ def test_the_panel_says_what_was_tried(tried, detail, words):
 def test_while_connecting_the_header_says_what_is_looked_for():
     line = said(Snapshot(State.CONNECTING, state_s=3.2, retry=RETRY, found=("mock",)))
     assert "○ CONNECTING  stream named 'EEG'…  3 s  found 1: mock" in line
+    long = Snapshot(State.CONNECTING, state_s=3.2, retry=replace(RETRY, wanted=f"named '{'x' * 80}'"))
+    assert "xxx…  3 s" in said(long)
 
 
 def test_a_viewer_without_its_session_knows_of_no_search():
