@@ -94,7 +94,9 @@ def test_a_block_of_another_shape_is_refused(buffer: FakeBuffer) -> None:
 def test_a_request_is_given_up_when_it_should_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fieldtrip_frames, "REPLY_S", math.inf)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        connection = Buffer("127.0.0.1", listener.getsockname()[1], lambda: True)
+        stopping: list[bool] = []
+        connection = Buffer("127.0.0.1", listener.getsockname()[1], lambda: bool(stopping))
+        stopping.append(True)
         with pytest.raises(Lost, match="stopped while waiting for a reply"):
             connection.header()
         connection.close()
