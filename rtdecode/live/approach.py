@@ -23,7 +23,7 @@ class Approach:
 
     def to_wait_for(self, needed: int) -> int:
         """Samples to ask for, where `needed` complete a hop: nearly all, then nearly all of the rest."""
-        for left in (self._ahead, self._tail):
+        for left in (self._ahead, self._tail) if self._warm else (self._tail,):
             if needed > 2 * left:
                 return needed - left
         return needed
@@ -31,8 +31,8 @@ class Approach:
     def rehearse(self, decoding: Decoding, last: Decision | None) -> None:
         """Once per hop while its last samples come, if it takes less time than they do.
 
-        A core that sleeps between hops finds its caches cold: this is what pays for it. Where others of our
-        processes may run on the same processor it would be in vain. last: the decision before
+        A core that sleeps between hops finds its caches cold: this is what pays for it. last: the decision
+        before
         """
         if not self._warm or last is None or not self._least < decoding.samples_to_next_hop() <= self._ahead:
             return

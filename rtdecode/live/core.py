@@ -83,7 +83,7 @@ class Core:
         self._pressure = Pressure(spec.hop_s, config.policy)
         self._marks = Marks(config.markers) if config.markers else None
         self._bad = config.bad
-        self._approach = Approach(self._sfreq, self._text, config.realtime or config.processor.isdigit())
+        self._approach = Approach(self._sfreq, self._text, config.realtime)
         self._story = Story()
         self._health = HealthMeter(1e3 * spec.hop_s, self._sfreq)
         self._checks = Checks(self._health, self._sfreq, self.say)
