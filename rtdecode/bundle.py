@@ -171,14 +171,18 @@ class Bundle:
         return lm, words
 
 
+def require_manifest(path: Path) -> None:
+    """BundleError unless there is a directory with a bundle.json."""
+    if not (path / "bundle.json").is_file():
+        why = "it has no bundle.json" if path.is_dir() else "there is no such directory"
+        raise BundleError(f"{path} is not a bundle: {why}", hint="`offline export` writes bundles")
+
+
 def load_bundle(path: str | Path) -> Bundle:
     """Read and verify a bundle directory; BundleError says what is missing, changed or malformed."""
     path = Path(path)
     manifest = path / "bundle.json"
-    if not manifest.is_file():
-        raise BundleError(
-            f"{path} is not a bundle: it has no bundle.json", hint="`offline export` writes bundles"
-        )
+    require_manifest(path)
     try:
         data = json.loads(manifest.read_text("utf-8"))
     except ValueError as problem:

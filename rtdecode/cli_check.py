@@ -4,6 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
+from rtdecode.cli_unit import add_assume_unit
 from rtdecode.options import count, positive
 
 STEPS = ("noise", "blink", "scale", "delay", "story")
@@ -23,7 +24,7 @@ def add_check(commands: Commands) -> None:
     check.add_argument("--type", metavar="TYPE", help="type of the LSL stream, when the name is not known")
     check.add_argument("--wait", type=positive, default=5.0, metavar="S", help="seconds to look for it (5)")
     check.add_argument("--bundle", type=Path, required=True, help="directory written by `offline export`")
-    check.add_argument("--assume-unit", default="", metavar="UNIT", help="unit of channels that state none")
+    add_assume_unit(check)
     check.add_argument("--markers", default="", metavar="NAME", help="a marker stream: what is heard")
     check.add_argument(
         "--story", type=Path, metavar="FILE", help="or a table of events, or the recording being replayed"

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from rtdecode.cli_unit import add_assume_unit
 from rtdecode.errors import ConfigError
 from rtdecode.options import count, positive
 
@@ -47,7 +48,7 @@ def add_live(commands: Commands) -> None:
         default="fp32",
         help="less than fp32 (default) must have been found to agree: `rtdecode engines BUNDLE --agree`",
     )
-    live.add_argument("--assume-unit", default="", metavar="UNIT", help="unit of channels that state none")
+    add_assume_unit(live)
     live.add_argument(
         "--bad",
         choices=("keep", "mask", "interpolate"),
@@ -237,7 +238,7 @@ def add_replay(commands: Commands) -> None:
     replay.add_argument(
         "--stream", help="name of the LSL stream (EEG; with --bundle one that nobody else has)"
     )
-    replay.add_argument("--assume-unit", default="", metavar="UNIT", help="unit of channels that state none")
+    add_assume_unit(replay)
     replay.add_argument("--select", metavar="NAME", help="which stream of an XDF file, by name or type")
     replay.add_argument("--speed", default="1", help="0.5, 1, 4 … or max (default 1)")
     replay.add_argument("--loop", action="store_true", help="start again at the end, without a gap")

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from rtdecode.cli_unit import add_assume_unit
 from rtdecode.options import count, positive
 
 Commands = argparse._SubParsersAction
@@ -12,7 +13,7 @@ def add_streams(commands: Commands) -> None:
     streams = commands.add_parser("streams", help="what is on the network, and whether a bundle fits it")
     streams.add_argument("--bundle", type=Path, help="compare every stream with this bundle")
     streams.add_argument("--wait", type=positive, default=2.0, metavar="S", help="seconds to listen (2)")
-    streams.add_argument("--assume-unit", default="", metavar="UNIT", help="unit of channels that state none")
+    add_assume_unit(streams)
     streams.set_defaults(run=_streams)
 
 

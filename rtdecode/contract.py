@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtdecode.errors import ContractError
+from rtdecode.errors import ConfigError, ContractError
 from rtdecode.types import StreamInfo
 
 _VOLT = {
@@ -23,7 +23,8 @@ _VOLT = {
 _TESLA = {"tesla": 1.0, "t": 1.0, "picotesla": 1e-12, "pt": 1e-12, "femtotesla": 1e-15, "ft": 1e-15}
 _COUNT = {"counts": 1.0, "count": 1.0}  # threshold crossings in a bin
 _SCALED = {"zscore": 1.0, "zscores": 1.0}  # features in standard deviations
-_FAMILIES = (_VOLT, _TESLA, _COUNT, _SCALED)
+_UNSCALED = {"arbitrary": 1.0}
+_FAMILIES = (_VOLT, _TESLA, _COUNT, _SCALED, _UNSCALED)
 
 
 def _plain(unit: str) -> str:
@@ -34,6 +35,14 @@ def known_unit(unit: str) -> bool:
     """Whether it measures something. Counts do not: an amplifier's may be anything, and `--assume-unit` says
     what."""
     return any(_plain(unit) in family for family in (_VOLT, _TESLA))
+
+
+def said_unit(text: str) -> str:
+    """A unit that somebody states in place of the stream; "" is none. ConfigError for one nobody knows."""
+    names = [name for family in _FAMILIES for name in family]
+    if text and _plain(text) not in names:
+        raise ConfigError(f"there is no unit {text!r}", hint=f"known: {', '.join(names)}")
+    return text
 
 
 def meant_unit(unit: str, assume_unit: str) -> str:
@@ -89,7 +98,7 @@ class Contract:
         if missing:
             found.append(
                 f"{len(needed) - len(missing)} of {len(needed)} channels matched by name, "
-                f"missing: {', '.join(missing)}"
+                f"missing: {_few(missing, 6)}"
             )
         strange: dict[str, list[str]] = {}
         for label, unit in zip(stream.labels, stream.units, strict=True):

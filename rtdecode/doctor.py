@@ -35,7 +35,8 @@ LEAST_PYLSL = (1, 18)
 
 @dataclass(frozen=True)
 class Finding:
-    """level: ok, warn or fail; what: the subject; said: the fact; remedy: what to do unless ok."""
+    """level: ok, warn, fail, or absent (not here, and need not be); what: the subject; said: the fact;
+    remedy: what to do where something is amiss."""
 
     level: str
     what: str
@@ -122,7 +123,7 @@ def engines() -> Iterator[Finding]:
         if why and name == "onnx":
             yield Finding("fail", what, "onnxruntime is not installed", "pip install rtdecode")
         elif why:
-            yield Finding("ok", what, f"{need.about}; not here: {why}")
+            yield Finding("absent", what, f"{need.about}; not here: {why}")
         else:
             module = next(module for module in need.modules if find_spec(module))
             said = f"{module} {_version(module.replace('_', '-')) or 'found'}: {need.about}"

@@ -10,7 +10,8 @@ import numpy as np
 from rtdecode.snapshot import ChannelState
 
 USED, FLAT, RAILED, NOISY, LINE = "✓", "▁", "▲", "≈", "∿"
-WORDS = {FLAT: "flat", RAILED: "railed", NOISY: "noisy", LINE: "line noise"}
+GONE = "×"  # samples that are not numbers: seen before they are repaired, not by `channel_states`
+WORDS = {FLAT: "flat", RAILED: "railed", GONE: "no number", NOISY: "noisy", LINE: "line noise"}
 RAIL_S = 0.5  # flat and railed are judged over less than the whole second, to be seen within it
 LINE_HZ = (50.0, 60.0)
 

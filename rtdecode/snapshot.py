@@ -46,7 +46,10 @@ class BundleCard:
 
 @dataclass(frozen=True)
 class ChannelState:
-    """One channel over the last second. glyph: ✓ used, ▁ flat, ▲ railed, ≈ noisy, · off."""
+    """One channel over the last second.
+
+    glyph  ✓ used, ▁ flat, ▲ railed, × no number, ≈ noisy, ∿ line noise, · off
+    """
 
     label: str
     glyph: str

@@ -40,6 +40,11 @@ def figure(value: float, digits: int = 3) -> str:
     return f"{value:.{max(0, min(digits - whole, 2))}f}"
 
 
+def counted(n: int, noun: str) -> str:
+    """ "1 decision", "2 decisions"."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
 def unit_name(unit: str) -> str:
     """The unit as people write it: "uV" and "microvolts" are "µV"."""
     return UNITS.get(unit.strip().lower().replace("µ", "u").replace("μ", "u"), clean(unit))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtdecode.checks.result import Measure, Outcome, failed, judged
+from rtdecode.wording import counted
 
 LEAST_WINDOWS = 5  # fewer independent ones tell nothing
 LEAST_STRETCHES = 8  # for a bootstrap
@@ -114,7 +115,9 @@ def known_story(
 ) -> Outcome:
     """told_by: who says what was heard; untrained: what an untrained network answered on the same samples."""
     if not any(a.truth is not None for a in answers):
-        said = f"{len(answers)} decisions, none while anything in the bundle was heard, by {told_by}."
+        said = (
+            f"{counted(len(answers), 'decision')}, none while anything in the bundle was heard, by {told_by}."
+        )
         return failed(
             "story", said, "Play the story that the bundle knows, and start this step while it plays."
         )
@@ -123,7 +126,7 @@ def known_story(
     enough = Measure(
         "independent windows",
         windows,
-        f"{windows} of {window_s:g} s, out of {n} decisions",
+        f"{windows} of {window_s:g} s, out of {counted(n, 'decision')}",
         f"at least {LEAST_WINDOWS}",
         windows >= LEAST_WINDOWS,
     )

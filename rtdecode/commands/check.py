@@ -16,6 +16,7 @@ from rtdecode.checks.write import prepare, report, write
 from rtdecode.commands.interrupted import Interrupted
 from rtdecode.errors import ConfigError, RtdecodeError
 from rtdecode.sources.lsl import Wanted, quiet
+from rtdecode.tui.encoding import need_utf8
 
 TICK_S = 0.05
 LOOP_S = 2.0
@@ -47,6 +48,8 @@ def run_check(
         raise ConfigError("--markers and --story both say what is heard", hint="give one of them")
     if not headless and not sys.stdout.isatty():
         raise RtdecodeError("stdout is not a terminal", hint="--headless checks line by line")
+    if not headless:
+        need_utf8()
     loaded = load_bundle(bundle)
     teller: Teller | None = teller_of(known) if known else None
     if out is not None:

@@ -26,6 +26,7 @@ from rtdecode.errors import RecordingError
 from rtdecode.recordings import Recording, pieces, read
 from rtdecode.score import TopK, Truth, cer, heard, top_k
 from rtdecode.tracking import TEXT_SETTLES_S
+from rtdecode.wording import counted
 
 
 def run_demo(recordings: Path, *, headless: bool, duration_s: float, since: float | None) -> int:
@@ -68,7 +69,8 @@ def _decide(name: str, bundle: Path, duration_s: float, since: float | None) -> 
                 print(f"first decision{waited}; decoding for {duration_s:g} s", file=sys.stderr, flush=True)
             decisions.append(json.loads(line))
     if live.returncode or not decisions:
-        raise RecordingError(f"the demo gave {len(decisions)} decisions, exit code {live.returncode}")
+        gave = counted(len(decisions), "decision")
+        raise RecordingError(f"the demo gave {gave}, exit code {live.returncode}")
     return decisions
 
 
@@ -98,7 +100,7 @@ def _summarise(bundle: Bundle, file: Path, decisions: list[dict[str, Any]]) -> i
     note = (
         f", simulated listener at {spec.training.times_real:g} x real EEG" if spec.training.times_real else ""
     )
-    print(f"demo: {len(decisions)} decisions in {seconds[-1]:.1f} s of {file.name}{note}")
+    print(f"demo: {counted(len(decisions), 'decision')} in {seconds[-1]:.1f} s of {file.name}{note}")
     print(f"  heard  {expected}\n  read   {said}")
     rows = [
         ("top-1", f"{ranked.top1:.2f}", f"chance {ranked.chance1:.3f}", f"untrained {untrained.top1:.2f}"),

@@ -25,4 +25,5 @@ def run_doctor(*, seconds: float = 2.0, as_json: bool = False) -> int:
 def line(finding: Finding) -> str:
     """One finding as one line, its remedy after an arrow."""
     remedy = f"  → {finding.remedy}" if finding.remedy else ""
-    return f"{finding.level:<4}  {finding.what:<18} {finding.said}{remedy}"
+    level = "–" if finding.level == "absent" else finding.level
+    return f"{level:<4}  {finding.what:<18} {finding.said}{remedy}"

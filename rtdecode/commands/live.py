@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rtdecode.commands.interrupted import Interrupted
+from rtdecode.histogram import Histogram
 from rtdecode.live.config import CoreConfig
 from rtdecode.live.processor import reserved
 from rtdecode.live.recorder import recorded
@@ -17,6 +18,7 @@ from rtdecode.live.supervisor import CoreStopped, Supervisor
 from rtdecode.remote.address import Address
 from rtdecode.remote.publisher import published
 from rtdecode.snapshot import Snapshot
+from rtdecode.wording import counted
 
 POLL_S = 0.1  # how soon a signal or the end of --duration is seen
 
@@ -37,6 +39,7 @@ def run_headless(
 
     Returns 0; 1 when the decoder broke. Raises RtdecodeError for what the user can mend.
     """
+    times = Histogram()
     with (
         Interrupted() as interrupted,
         reserved(config) as config,
@@ -47,7 +50,7 @@ def run_headless(
         if seen:
             say(f"elsewhere: {seen.command}")
         try:
-            said = _print_decisions(decoder, interrupted, duration_s, decisions)
+            said = _print_decisions(decoder, interrupted, duration_s, decisions, times)
         except KeyboardInterrupt:  # the second Ctrl-C: whoever should read stdout does not
             forget_stdout()
             raise
@@ -58,19 +61,24 @@ def run_headless(
     if decoder.rescored:
         say(decoder.rescored)
     if last:
-        say(summary(said, last))
+        say(summary(said, last, times))
     return 0
 
 
-def summary(said: int, last: Snapshot) -> str:
-    """What a session came to, in one line."""
+def summary(said: int, last: Snapshot, times: Histogram) -> str:
+    """What a session came to, in one line. times: of the decisions said; the last picture may be older."""
     total = last.health.stages.get("total")
-    times = f"readable to published p50 {total.p50:.2f} ms p99 {total.p99:.2f} ms, " if total else ""
-    return f"{said} decisions, {times}runs {last.run}, samples lost {last.health.lost}"
+    p50, p99 = (total.p50, total.p99) if total else (times.quantile(0.5), times.quantile(0.99))
+    delays = f"readable to published p50 {p50:.2f} ms p99 {p99:.2f} ms, " if said else ""
+    return f"{counted(said, 'decision')}, {delays}runs {last.run}, samples lost {last.health.lost}"
 
 
 def _print_decisions(
-    core: Supervisor, interrupted: Interrupted, duration_s: float | None, decisions: int | None
+    core: Supervisor,
+    interrupted: Interrupted,
+    duration_s: float | None,
+    decisions: int | None,
+    times: Histogram,
 ) -> int:
     said, until = 0, float("inf")
     while not (interrupted.seen or core.ended) and time.monotonic() < until:
@@ -88,6 +96,7 @@ def _print_decisions(
                 forget_stdout()
                 return said
             said += 1
+            times.add(message["stage_ms"]["total"])
             if said == decisions:
                 return said
     return said

@@ -20,6 +20,7 @@ from rtdecode.live.supervisor import Supervisor
 from rtdecode.snapshot import State
 from rtdecode.tracking import Figures
 from rtdecode.tui.bar import NO_TRUTH
+from rtdecode.tui.encoding import need_utf8
 from rtdecode.tui.lines import share
 from rtdecode.tui.replaying import ReplayApp
 
@@ -46,6 +47,8 @@ def run_replay_decoded(
     """
     name = name or f"{file.name}-{uuid.uuid4().hex[:8]}"
     headless = headless or not sys.stdout.isatty()
+    if not headless:
+        need_utf8()
     wait_s = WAIT_S if headless else None
     # every hop, however late: what is decided must not depend on the speed
     config = CoreConfig(

@@ -14,8 +14,10 @@ from rtdecode.report.clock import number
 from rtdecode.report.facts import drawn_ms
 from rtdecode.report.html import clean
 from rtdecode.report.rescored import rescored
+from rtdecode.report.times import start_s
 from rtdecode.session.manifest import bundle_hash
 from rtdecode.session.reader import SessionLog
+from rtdecode.wording import counted
 
 EVENTS_SHOWN, LEADERS_SHOWN, CORRECTIONS_SHOWN, TEXT_SHOWN = 12, 5, 5, 2000
 
@@ -74,7 +76,7 @@ def _runs(log: SessionLog) -> Iterator[str]:
         samples = run.stop - run.start
         length = f", {_clock(samples / sfreq)}" if sfreq else ""
         stamp = f", from LSL time {run.t:.6f}" if run.t is not None else ""
-        size = f"{samples} samples{length}, {decided[run.run]} decisions"
+        size = f"{samples} samples{length}, {counted(decided[run.run], 'decision')}"
         late = f", joined {_clock(run.before / sfreq)} after it began" if run.before and sfreq else ""
         yield f"  {run.run}: stream {run.stream}{stamp}, {size}{late}"
     if lost := log.unrecorded():
@@ -109,7 +111,8 @@ def _decisions(log: SessionLog) -> Iterator[str]:
 
 
 def _corrections(log: SessionLog) -> Iterator[str]:
-    found = [one for line in log.lines("event") if (one := rescored(line, line["t"])) is not None]
+    start = start_s(log)
+    found = [one for line in log.lines("event") if (one := rescored(line, line["t"] - start)) is not None]
     if not found:
         return
     yield f"corrections by a language model: {len(found)}, beside the text"
@@ -129,16 +132,18 @@ def _latency(log: SessionLog) -> Iterator[str]:
         if found:
             p50, p99 = np.percentile(found, [50, 99])
             times = f"p50 {p50:.2f} ms, p99 {p99:.2f} ms, longest {max(found):.2f} ms"
-            yield f"{what}: {times} of {len(found)} {'decisions' if what == 'total' else 'that were drawn'}"
+            n = counted(len(found), "decision") if what == "total" else f"{len(found)} that were drawn"
+            yield f"{what}: {times} of {n}"
 
 
 def _events(log: SessionLog) -> Iterator[str]:
     found = [line for line in log.lines("event")]
     levels = Counter(line["level"] for line in found)
     yield f"events: {', '.join(f'{n} {level}' for level, n in levels.most_common()) or 'none'}"
+    start = start_s(log)
     serious = [line for line in found if line["level"] != "info"] or found
     for line in serious[:EVENTS_SHOWN]:
-        yield f"  [{line['t']:8.1f} s] {line['level']}: {line['text']}"
+        yield f"  [{line['t'] - start:8.1f} s] {line['level']}: {line['text']}"
     if len(serious) > EVENTS_SHOWN:
         yield f"  and {len(serious) - EVENTS_SHOWN} more in {log.path / 'events.jsonl'}"
 
@@ -167,7 +172,7 @@ def _redecode(log: SessionLog, bundle: Path | None, decisions: bool) -> int:
         return 0
     if about.bundle is None or bundle_hash(path) != about.bundle.sha256:
         count = sum(1 for _ in again)
-        print(f"{count} decisions with another bundle than the log's: nothing to compare")
+        print(f"{counted(count, 'decision')} with another bundle than the log's: nothing to compare")
         return 0
     joined = {run.run for run in log.runs() if run.before}
     if joined and all(line["run"] in joined for line in log.lines("decision")):
@@ -176,7 +181,8 @@ def _redecode(log: SessionLog, bundle: Path | None, decisions: bool) -> int:
         return 0
     by_arrival = any(line.get("clock") == "arrival" for line in log.lines("health"))
     found = compare(log.lines("decision"), again, times=not by_arrival, runs=log.runs())
-    print(f"{found.equal} of {found.logged} decisions are the same again, byte by byte")
+    are = "is" if found.logged == 1 else "are"
+    print(f"{found.equal} of {counted(found.logged, 'decision')} {are} the same again, byte by byte")
     if found.joined:
         print(
             f"{found.joined} more are of a run that was joined in the middle: its beginning is not in the log"

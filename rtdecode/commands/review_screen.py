@@ -11,10 +11,12 @@ from pathlib import Path
 
 from rtdecode.commands.review_story import OpenLog
 from rtdecode.errors import ConfigError, RecordingError, RtdecodeError
-from rtdecode.report.clock import LONGEST_S, number
+from rtdecode.report.clock import number
+from rtdecode.report.times import length_s
 from rtdecode.score import heard
 from rtdecode.session.manifest import NAME, load
 from rtdecode.session.reader import SessionLog
+from rtdecode.tui.encoding import need_utf8
 from rtdecode.tui.review.app import ReviewApp
 from rtdecode.tui.review.pair import PairApp
 from rtdecode.tui.review.sessions import Listed, SessionsApp
@@ -31,6 +33,7 @@ def run_review_screen(logs: Sequence[Path], *, bundle: Path | None = None, at_s:
 
     bundle  the bundle that decoded, when it is no longer where it was
     """
+    need_utf8()
     if len(logs) > 2:
         raise ConfigError(f"{len(logs)} sessions are given, two fit side by side", hint="give one or two")
     if len(logs) == 2:
@@ -187,14 +190,12 @@ def facts_of(path: Path) -> Listed:
         events = list(log.lines("event"))
         health = list(log.lines("health"))
         runs = log.runs()
+        length = length_s(log)
     except RtdecodeError as problem:
         return Listed(path, known.started, bundle=known.bundle, problem=problem.message)
     except (OSError, ValueError, KeyError, json.JSONDecodeError) as problem:  # it changed under our hands
         return Listed(path, known.started, bundle=known.bundle, problem=f"cannot be read: {problem}")
     stream = next(iter(log.streams.values()), None)
-    times = [t for line in [*events[-1:], *health[-1:], *list(log.lines("state"))[-1:]]
-             if (t := number(line.get("t"))) is not None and 0 <= t < LONGEST_S]  # fmt: skip
-    recorded = sum(s.samples / s.info.sfreq for s in log.streams.values() if s.info.sfreq)
     lost = number(health[-1].get("lost")) if health else None
     return Listed(
         path,
@@ -202,7 +203,7 @@ def facts_of(path: Path) -> Listed:
         stream.info.name if stream else "",
         known.bundle,
         read=True,
-        length_s=max([recorded, *times]),
+        length_s=length,
         decisions=log.count("decision"),
         lost=int(lost or 0) + log.unrecorded(),
         gaps=max(0, len(runs) - 1),

@@ -14,6 +14,7 @@ from rtdecode.remote.publisher import published
 from rtdecode.snapshot import Snapshot
 from rtdecode.tui import keymap
 from rtdecode.tui.app import LiveApp
+from rtdecode.tui.encoding import need_utf8
 
 SESSIONS = Path("sessions")  # where recordings go that are begun from the screen
 
@@ -101,6 +102,7 @@ def run_screen(
     """
     if not sys.stdout.isatty():
         raise RtdecodeError("stdout is not a terminal", hint="--headless prints decisions as JSON lines")
+    need_utf8()
     keymap.read()  # what is wrong with the user's keys is said before anything starts
     with (
         reserved(config) as config,

@@ -110,7 +110,7 @@ def run_several_headless(
         if running.core.rescored:
             say(f"{running.member.name}: {running.core.rescored}")
         if running.last:
-            say(f"{running.member.name}: {summary(running.said, running.last)}")
+            say(f"{running.member.name}: {summary(running.said, running.last, running.times)}")
     return several.exit_code
 
 
@@ -141,6 +141,7 @@ def _print_decisions(
                 forget_stdout()
                 return
             running.said += 1
+            running.times.add(message["stage_ms"]["total"])
         for running in several.all:
             if running.error and running.member.name not in told:
                 told.add(running.member.name)
@@ -162,8 +163,10 @@ def run_several_screen(planned: Sequence[Member], sessions: Path, watch: Address
         raise RtdecodeError("stdout is not a terminal", hint="--headless prints decisions as JSON lines")
     from rtdecode.commands.screen import SessionControl
     from rtdecode.tui import keymap
+    from rtdecode.tui.encoding import need_utf8
     from rtdecode.tui.several import SeveralApp, Shown
 
+    need_utf8()
     keymap.read()  # what is wrong with the user's keys is said before anything starts
     with Several(planned, sessions) as several, _seen(several, watch) as seen:
         shown = [

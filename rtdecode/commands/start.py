@@ -12,6 +12,7 @@ from rtdecode.errors import ConfigError, RtdecodeError
 from rtdecode.finding import broken_last, check_bundle, look, peek_bundle
 from rtdecode.found import Disk, Findings, FoundBundle, FoundStream
 from rtdecode.tui import keymap
+from rtdecode.tui.encoding import need_utf8
 from rtdecode.tui.start import StartApp
 from rtdecode.tui.start_choice import Choice, Live, Memory, Replay
 
@@ -157,6 +158,7 @@ def run_start(hand_over: Callable[[Sequence[str]], int]) -> int:
             hint="`rtdecode --help` lists the commands",
         )
     memory, notice = Memory(), ""
+    need_utf8()
     keymap.read()  # what is wrong with the user's keys is said before anything starts
     with Looker() as looker:
         while True:

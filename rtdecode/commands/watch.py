@@ -10,6 +10,7 @@ from rtdecode.errors import MissingExtra, RtdecodeError
 from rtdecode.live.priority import give_way
 from rtdecode.remote import address
 from rtdecode.remote.address import WEB_PORT, Address
+from rtdecode.tui.encoding import need_utf8
 
 WEB_FPS = 5.0  # of the pictures in a tab
 
@@ -55,6 +56,7 @@ def _need_terminal() -> None:
     served = "TEXTUAL_DRIVER" in os.environ  # a browser's tab has no terminal
     if not (served or sys.stdout.isatty()):
         raise RtdecodeError("stdout is not a terminal", hint="--web shows the session in a browser")
+    need_utf8()
 
 
 def run_web(where: Sequence[Address] | Path, web: Address, *, fps: float) -> int:

@@ -9,19 +9,21 @@ All by sample index, so that decoding the same samples again gives the same deci
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
 from rtdecode.contract import ChannelMap
 from rtdecode.montage import NEEDED, places, spline_weights
-from rtdecode.quality import FLAT, NOISY, RAILED, WORDS, Hold, Mix, Repair
+from rtdecode.quality import FLAT, GONE, NOISY, RAILED, WORDS, Hold, Mix, Repair
 from rtdecode.snapshot import ChannelState
 
 Policy = Literal["keep", "mask", "interpolate"]
 JUDGE_S = 0.25  # between two looks at the channels
 NOISY_LOOKS = 4  # in a row before a noisy channel is masked: a blink passes
 GOOD_LOOKS = 2  # in a row before a masked channel is used again
+GONE_S = 1.0  # for so long after a sample that was no number, the channel's state says so
 
 
 class Masked:
@@ -106,7 +108,9 @@ class Channels:
         self.states: tuple[ChannelState, ...] = ()
         self._repair = Repair(len(stream), np.append(channels.picks, channels.reference))
         self._stream, self._model = stream, model
-        self._every, self._window = round(JUDGE_S * sfreq), window
+        self._every, self._window, self._gone = round(JUDGE_S * sfreq), window, round(GONE_S * sfreq)
+        # what each of the model's channels is called in the stream
+        self._named = tuple(stream[c] for c in channels.picks)
         self._policy, self._noted = policy, noted
         self._bad = np.zeros(len(model), bool)
         self._noisy = np.zeros(len(model), int)
@@ -140,7 +144,7 @@ class Channels:
 
     def judge(self, states: tuple[ChannelState, ...], sample: int) -> None:
         """Look at the channels' states: what is bad for long enough is masked from the next sample on."""
-        self._judged, self.states = sample, states
+        self._judged, self.states = sample, self._told(states, sample)
         glyphs = np.array([state.glyph for state in states])
         self._noisy = np.where(glyphs == NOISY, self._noisy + 1, 0)
         # where the last good value stood in for no numbers, the channel is held already
@@ -156,6 +160,15 @@ class Channels:
             word = WORDS.get(states[k].glyph) or self._faulty.get(self._model[k], (0, "bad", ""))[1]
             self._faulty[self._model[k]] = (sample, word, self._done(k))
         self._say(before, made)
+
+    def _told(self, states: tuple[ChannelState, ...], sample: int) -> tuple[ChannelState, ...]:
+        """The states, where repaired samples look good or flat: that they were no numbers. For eyes: what is
+        masked goes by what the decoder is given."""
+        gone = {name for name, at in self._nan.items() if sample - at < self._gone}
+        return tuple(
+            replace(state, glyph=GONE) if name in gone else state
+            for name, state in zip(self._named, states, strict=True)
+        )
 
     def _done(self, channel: int) -> str:
         """What becomes of this bad channel."""

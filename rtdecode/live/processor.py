@@ -2,9 +2,8 @@
 
 Whoever sleeps and wakes (a screen, fifteen times a second) is owed the processor by the scheduler, and takes
 it from a core in the middle of a decision, however long a turn it asked for: one decision in a hundred then
-came a millisecond late. Where there are two processors, ours need not meet; and a core that is never moved
-finds its caches as it left them. Other programs may still run there: the scheduler moves them away when
-another processor is free.
+came a millisecond late. Where there are two processors, ours need not meet. Other programs may still run
+there: the scheduler moves them away when another processor is free.
 
 A processor is claimed by binding an abstract socket's name: for the whole machine, without a file, and given
 back by the kernel however its holder ends. Nothing listens there.

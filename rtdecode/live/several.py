@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rtdecode.errors import BundleError, ConfigError, RtdecodeError
+from rtdecode.errors import ConfigError, RtdecodeError
+from rtdecode.histogram import Histogram
 from rtdecode.live.config import CoreConfig
 from rtdecode.live.sessions import Recordings
 from rtdecode.live.supervisor import CoreStopped, Supervisor
@@ -50,11 +51,10 @@ def members(
             raise ConfigError(f"the {what} {twice[0]} is named twice", hint="name each once")
     if len(streams) * len(bundles) > MOST:
         raise ConfigError(f"{len(streams)} streams by {len(bundles)} bundles are more than {MOST} decoders")
+    from rtdecode.bundle import require_manifest  # not needed for a screen's first picture
+
     for path in bundles:
-        if not (path / "bundle.json").is_file():
-            raise BundleError(
-                f"{path} is not a bundle: it has no bundle.json", hint="`offline export` writes bundles"
-            )
+        require_manifest(path)
     named = _short([str(path) for path in bundles])
     found: list[Member] = []
     for stream in streams:
@@ -101,6 +101,7 @@ class Running:
         self.member = member
         self.recordings = Recordings(member.config, sessions)
         self.said = 0
+        self.times = Histogram()  # of what was said
         self.last: Snapshot | None = None
         self._stack = contextlib.ExitStack()
         self._core: Supervisor | None = None

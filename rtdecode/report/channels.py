@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtdecode.quality import FLAT, LINE, NOISY, RAILED, USED, Thresholds, mains_hum
+from rtdecode.quality import FLAT, GONE, LINE, NOISY, RAILED, USED, Thresholds, mains_hum
 from rtdecode.report.facts import RunFacts, Session
 
-GONE = "×"  # samples that are not numbers
 WORDS = {USED: "good", FLAT: "flat", RAILED: "railed", NOISY: "noisy", LINE: "line noise", GONE: "no number"}
 MOST = 3600  # seconds that are judged; of a longer log one in two, three …
 _LIMITS = Thresholds()

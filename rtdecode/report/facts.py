@@ -1,16 +1,16 @@
 """Everything a report, an export or a review needs, gathered from a session log in one pass over its lines.
 
 What is damaged or hostile is left out here: behind this module every number is finite and every text a text.
-Times are session seconds (clock.py). Knows nothing of HTML.
+Times are seconds of the log (times.py). Knows nothing of HTML.
 """
 
-import math
-from collections.abc import Iterable, Iterator
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rtdecode.report.clock import LONGEST_S, SessionClock, number, session_clock
+from rtdecode.report.clock import LONGEST_S, SessionClock, number
 from rtdecode.report.rescored import Rescored, rescored
+from rtdecode.report.times import PlacedRun, anchors_of, clock_of, entries_of, placed_runs, timed, whole_s
 from rtdecode.session.index import Row, without_collection
 from rtdecode.session.reader import SessionLog
 
@@ -120,36 +120,29 @@ def gather(log: SessionLog) -> Session:
 
 
 def _gather(log: SessionLog) -> Session:
-    entries = list(log.entries())
-    clock = session_clock(_timed(entries))
+    entries = entries_of(log)
+    clock = clock_of(entries)
     decisions: list[Decided] = []
     events: list[Happened] = []
     health: list[dict[str, Any]] = []
     said: list[tuple[float, str]] = []
-    drawn: list[float] = []
+    drawn = [
+        ms
+        for line in entries
+        if not isinstance(line, Row) and line["kind"] == "drawn"
+        for ms in drawn_ms(line)
+    ]
     corrections: list[Rescored] = []
     names: dict[str, str] = {}
     marks: dict[str, int] = {}  # where in `events` the mark of a number is
     latest, tentative, tally = 0.0, "", ""
-    for line in entries:
+    found = list(timed(entries, clock))
+    for line, t in found:
+        latest = max(latest, t)
         if isinstance(line, Row):
-            kind, t = "decision", number(line.t)
-        else:
-            kind, t = line["kind"], number(line.get("t"))
-            if kind == "drawn":
-                drawn += drawn_ms(line)
-            if kind not in ("event", "state", "health"):
-                continue
-        if isinstance(line, Row):
-            if t is not None and clock is not None:
-                local = clock.local(t, number(line.t_local))
-                t = clock.second(local) if clock.steady else latest
-            t = t if t is not None and abs(t) < LONGEST_S else latest
             decisions.append(_decided(line, t, names, clock.pace if clock else 1.0))
             tentative = line.tentative
-        elif t is None or not 0 <= t < LONGEST_S:
-            continue
-        elif kind == "event":
+        elif line["kind"] == "event":
             if (mark := line.get("mark")) is not None and (at := marks.get(str(mark))) is not None:
                 events[at] = replace(events[at], text=line["text"])  # another label for the same mark
                 continue
@@ -158,14 +151,13 @@ def _gather(log: SessionLog) -> Session:
             tally = line["text"] if isinstance(line.get("rescored"), dict) else tally
             marks[str(mark)] = len(events)
             events.append(Happened(_moment(line, t, clock), line["level"], line["text"]))
-        elif kind == "state":
+        elif line["kind"] == "state":
             said.append((t, line["state"]))
         else:
             health.append({**line, "t": t})
-        latest = max(latest, t)
-    runs = _runs(log, clock, decisions, events)
-    ends = [run.t + run.length_s for run in runs if run.t is not None]
-    length = max([latest, *(end for end in ends if end < LONGEST_S)], default=0.0)
+    placed = placed_runs(log, clock, anchors_of(found))
+    length = whole_s(latest, placed)
+    runs = _runs(placed, decisions, events)
     states = [
         Stretch(t, said[at + 1][0] if at + 1 < len(said) else length, state)
         for at, (t, state) in enumerate(said)
@@ -181,14 +173,6 @@ def _moment(event: dict[str, Any], written: float, clock: SessionClock | None) -
         return written
     second = clock.second(local)
     return second if 0 <= second <= written + clock.within + 1.0 else written
-
-
-def _timed(entries: Iterable[Row | dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for line in entries:
-        if isinstance(line, Row):
-            yield {"kind": "decision", "t": line.t, "t_local": line.t_local}
-        else:
-            yield line
 
 
 def _decided(row: Row, t: float, names: dict[str, str], pace: float) -> Decided:
@@ -247,14 +231,8 @@ def _words(found: Any, t: float, pace: float) -> tuple[Word, ...]:
     return tuple(words)
 
 
-def _runs(
-    log: SessionLog, clock: SessionClock | None, decisions: list[Decided], events: list[Happened]
-) -> list[RunFacts]:
-    counted: dict[int, int] = {}
-    anchors: dict[int, Decided] = {}
-    for decision in decisions:
-        counted[decision.run] = counted.get(decision.run, 0) + 1
-        anchors.setdefault(decision.run, decision)
+def _runs(placed: list[PlacedRun], decisions: list[Decided], events: list[Happened]) -> list[RunFacts]:
+    counted = Counter(decision.run for decision in decisions)
     why = {
         int(number_text): event.text
         for event in events
@@ -264,19 +242,9 @@ def _runs(
     }
     found: list[RunFacts] = []
     stop: float | None = None
-    pace = clock.pace if clock else 1.0
-    for run in log.runs():
-        sfreq = log.streams[run.stream].info.sfreq
-        samples = run.stop - run.start
-        length = samples / (pace * sfreq) if sfreq else 0.0
-        anchor, t = anchors.get(run.run), None
-        if anchor is not None and sfreq:
-            t = anchor.t - (anchor.sample - run.before) / (pace * sfreq)
-        elif run.t is not None and clock is not None and math.isfinite(run.t):
-            t = clock.second(clock.local(run.t))
-        t = t if t is not None and abs(t) < LONGEST_S else None
+    for run, t, length in placed:
         gap = None if t is None or stop is None else max(0.0, t - stop)
         stop = None if t is None else t + length
-        facts = (t, length, gap, counted.get(run.run, 0), why.get(run.run, ""))
-        found.append(RunFacts(run.run, run.stream, run.start, samples, *facts))
+        facts = (t, length, gap, counted[run.run], why.get(run.run, ""))
+        found.append(RunFacts(run.run, run.stream, run.start, run.stop - run.start, *facts))
     return found

@@ -11,11 +11,12 @@ from rtdecode.report.style import STYLE
 # nothing may be loaded from anywhere, whatever a log says
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 HOW = (
-    "Times are seconds since the decoder started. Ranks stand beside chance: of N candidates, a guess is "
-    "first in one of N and among the ten best in ten of N. A probability is a softmax over all candidates; "
-    "a word's confidence is the share of all hypotheses that held it when it was committed, and its delay "
-    "runs from the moment it was first shown to that moment. Latency runs from the moment samples could be "
-    "read to the moment the decision left the decoder; the acquisition before it is not in it."
+    "Times are seconds since the decoder started, or since the log was begun if that was later. Ranks "
+    "stand beside chance: of N candidates, a guess is first in one of N and among the ten best in ten of "
+    "N. A probability is a softmax over all candidates; a word's confidence is the share of all hypotheses "
+    "that held it when it was committed, and its delay runs from the moment it was first shown to that "
+    "moment. Latency runs from the moment samples could be read to the moment the decision left the "
+    "decoder; the acquisition before it is not in it."
 )
 
 

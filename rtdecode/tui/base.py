@@ -7,6 +7,7 @@ from textual.app import App, CSSPathType
 from textual.binding import Keymap
 
 from rtdecode.tui import keymap
+from rtdecode.tui.encoding import need_utf8
 from rtdecode.tui.keynames import USUAL, KeyNames
 from rtdecode.tui.stopped import continue_as_before
 from rtdecode.tui.theme import THEME
@@ -32,7 +33,9 @@ class ScreenApp(App[Result]):
         self.key_names = KeyNames(keymap)
 
     def run(self, *args: Any, **options: Any) -> Result | None:
-        """Run with the user's own keys. ConfigError, before anything is drawn, where they do not fit."""
+        """Run with the user's own keys. RtdecodeError, before anything is drawn, where they do not fit or the
+        terminal is not UTF-8."""
+        need_utf8()
         self.set_keymap(keymap.read())
         return super().run(*args, **options)
 

@@ -127,8 +127,8 @@ def _facts(snapshot: Snapshot) -> list[Line]:
     if stream := snapshot.stream:
         facts.append(((clean(stream.name), "strong"),))
         facts.append(((f"{len(stream.labels)} ch", "text"),))
-        rate = snapshot.health.rate_hz or stream.sfreq
-        facts.append(((f"{rate:.2f} Hz", "text"),))
+        if snapshot.state not in (State.LOST, State.FAILED):  # nothing comes: there is no rate
+            facts.append(((f"{snapshot.health.rate_hz or stream.sfreq:.2f} Hz", "text"),))
     if snapshot.elapsed_s:
         facts.append(((clock(snapshot.elapsed_s), "text"),))
     if bundle := snapshot.bundle:

@@ -17,7 +17,8 @@ WIDE = 70  # cells from which keys stand in two columns
 ABOUT = {
     "signals": (
         "The signal by channel, drawn once a sweep: ↑ is now, older signal stands to its right.",
-        "✓ good  ▁ flat  ▲ railed  ≈ noisy  ∿ line noise  · off. One scale for all, changed by key alone.",
+        "✓ good  ▁ flat  ▲ railed  × no number  ≈ noisy  ∿ line noise  · off. One scale for all, changed "
+        "by key alone.",
         "The title says what was done to the signal: the bundle's own band and reference; before them, if "
         "you chose one, the filter of the drawing. That one is for your eyes; the decoder never sees it.",
     ),
@@ -39,7 +40,8 @@ ABOUT = {
 }
 READING = (
     "Read a probability beside chance. Text in ‹ › may still change; the rest never does.",
-    "✓ good  ▁ flat  ▲ railed  ≈ noisy  ∿ line noise  · off.  Delay: │ marks the budget, one hop.",
+    "✓ good  ▁ flat  ▲ railed  × no number  ≈ noisy  ∿ line noise  · off.",
+    "Delay: │ marks the budget, one hop.",
 )
 
 

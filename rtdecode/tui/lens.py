@@ -16,7 +16,7 @@ from rtdecode.tui.traces import GAP, first_scale, step_scale
 
 WINDOWS_S = (1.0, 2.0, 5.0, 10.0)
 BANDS = (None, (0.5, 40.0), (1.0, 40.0), (4.0, 30.0))
-UNUSED = "▁▲·"  # glyphs of channels that have no part in the average
+UNUSED = "▁▲×·"  # glyphs of channels that have no part in the average
 
 
 @dataclass

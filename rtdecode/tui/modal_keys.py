@@ -39,7 +39,7 @@ PICK: list[BindingType] = [
     _key("pick-toggle", "space", "do('toggle')", "Toggle", "Choose the channel, or not"),
     _key("pick-all", "ctrl+a", "do('all')", "All", "Choose all that are listed"),
     _key("pick-none", "ctrl+n", "do('none')", "None", "Choose none of those listed"),
-    _key("pick-bad", "ctrl+b", "do('bad')", "Bad only", "Flat, railed, noisy and off ones"),
+    _key("pick-bad", "ctrl+b", "do('bad')", "Bad only", "Flat, railed, noisy, off, without numbers"),
     _key("pick-up", "up", "move(-1)", "Up", "A channel up"),
     _key("pick-down", "down", "move(1)", "Down", "A channel down"),
     _key("pick-page-up", "pageup", "move(-10)", "Page up", "Ten channels up"),

@@ -14,8 +14,8 @@ LABEL, VALUE = 8, 10  # most cells of a label, and cells of the value with its u
 WIDE = 100  # cells from which a page has 16 channels: screens of 160 columns
 DRIFT_HZ, SHARE = 0.1, 0.4  # as live/display.py has them
 TALLEST = 6  # lines of one trace, where few channels leave room
-ROLES = {"✓": "good", "▁": "bad", "▲": "bad", "≈": "warn", "∿": "warn", "·": "dim"}
-WORDS = {"▁": "flat", "▲": "railed", "≈": "noisy", "∿": "line noise", "·": "off"}
+ROLES = {"✓": "good", "▁": "bad", "▲": "bad", "×": "bad", "≈": "warn", "∿": "warn", "·": "dim"}
+WORDS = {"▁": "flat", "▲": "railed", "×": "no number", "≈": "noisy", "∿": "line noise", "·": "off"}
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def _traces(
     lines: list[Line] = []
     for i in range(len(view.picture)):
         state = state_of(quality, channels[i] if i < len(channels) else len(quality))
-        trace = "dim" if state.glyph in "▁▲·" else "trace"
+        trace = "dim" if state.glyph in "▁▲×·" else "trace"
         value = f"{figure(state.rms)} {unit}"
         for row, text in enumerate(drawn[tall * i : tall * (i + 1)]):
             if row != named:

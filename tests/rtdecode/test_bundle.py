@@ -88,6 +88,8 @@ def test_a_manifest_that_is_not_one_is_refused(tmp_path: Path, content: str) -> 
 
 def test_a_folder_without_manifest_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"not a bundle: it has no bundle\.json"):
+        load_bundle(tmp_path)
+    with pytest.raises(BundleError, match="nowhere is not a bundle: there is no such directory"):
         load_bundle(tmp_path / "nowhere")
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from rtdecode.contract import Contract, unit_factor
-from rtdecode.errors import ContractError
+from rtdecode.contract import Contract, said_unit, unit_factor
+from rtdecode.errors import ConfigError, ContractError
 from rtdecode.types import StreamInfo
 
 CONTRACT = Contract(labels=("Fz", "Cz", "Pz"), unit="microvolts", sfreq=256.0, reference=("M1", "M2"))
@@ -61,6 +61,19 @@ def test_every_difference_is_named(change: dict, words: list[str]) -> None:
         CONTRACT.bind(stream(**change))
     for word in words:
         assert word in str(refusal.value)
+
+
+def test_of_many_missing_channels_the_first_are_named() -> None:
+    wanted = Contract(tuple(f"E{k}" for k in range(128)), "microvolts", 256.0)
+    (problem,) = wanted.problems(StreamInfo("s", "EEG", ("E0", "E1"), ("uV", "uV"), 256.0))
+    assert problem == ("2 of 128 channels matched by name, missing: E2, E3, E4, E5, E6, E7 and 120 more")
+
+
+def test_a_unit_nobody_knows_is_not_taken_for_one() -> None:
+    for unit in ("", "uV", "µV", "Volts", "fT", "counts", "zscore", "arbitrary"):
+        assert said_unit(unit) == unit
+    with pytest.raises(ConfigError, match="there is no unit 'furlong'"):
+        said_unit("furlong")
 
 
 def test_a_missing_unit_may_be_assumed_when_told_so() -> None:

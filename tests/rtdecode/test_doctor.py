@@ -15,8 +15,8 @@ def test_every_finding_that_is_not_ok_has_a_remedy() -> None:
     checks = (doctor.machine, doctor.packages, doctor.extras, doctor.engines, doctor.liblsl)
     for check in checks:
         for finding in check():
-            assert finding.level in {"ok", "warn", "fail"}
-            assert bool(finding.remedy) == (finding.level != "ok"), finding
+            assert finding.level in {"ok", "warn", "fail", "absent"}
+            assert bool(finding.remedy) == (finding.level not in {"ok", "absent"}), finding
 
 
 def test_a_package_that_is_missing_or_old_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +78,16 @@ def test_a_check_that_breaks_is_a_finding_and_others_go_on(
 
 def test_a_finding_is_one_line() -> None:
     assert line(Finding("ok", "a", "b")) == "ok    a                  b"
+
+
+def test_an_engine_that_is_not_here_is_not_ok(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "rtdecode.engines.select.missing", lambda name: "" if name == "onnx" else "no such thing"
+    )
+    found = {f.what: f for f in doctor.engines()}
+    assert found["engine onnx"].level == "ok"
+    assert found["engine cuda"].level == "absent" and "not here: no such thing" in found["engine cuda"].said
+    assert line(found["engine cuda"]).startswith("–     engine cuda ")
 
 
 @pytest.mark.live

@@ -8,7 +8,7 @@ import pytest
 from rtdecode.bundle import Bundle
 from rtdecode.engines import open_session
 from rtdecode.live.decoding import Decoding
-from rtdecode.quality import FLAT, LINE, RAILED
+from rtdecode.quality import FLAT, GONE, LINE, RAILED, USED
 from rtdecode.types import Decision
 from tests.bundles import SFREQ, make_bundle
 from tests.faults import INFO, WINDOW, decode, finite, offline, stamped
@@ -35,6 +35,25 @@ def test_nan_burst_one_channel_or_all(bundle: Bundle, channels: slice, value: fl
     last, expected = heard.decisions[-1].retrieved, clean[-1].retrieved
     assert last and expected
     assert last.hits[0].id == expected.hits[0].id
+
+
+@pytest.mark.parametrize("every", [1, 7, 64])
+def test_a_channel_without_numbers_is_not_called_good(bundle: Bundle, every: int) -> None:
+    """What is repaired looks good, or flat: its state must say what was there."""
+    data, stamps = stamped(16.0)
+    data[900:1300:every, 4] = np.nan
+
+    def glyphs(until: int, bad: str = "mask") -> dict[str, str]:
+        _, decoding = decode(bundle, data[:until], stamps[:until], bad=bad)
+        return {state.label: state.glyph for state in decoding.states}
+
+    assert glyphs(899)["C3"] == USED
+    for until in (964, 1100, 1299, 1354):
+        assert glyphs(until)["C3"] == glyphs(until, "keep")["C3"] == GONE
+        assert list(glyphs(until).values()).count(GONE) == 1
+    assert glyphs(1556)["C3"] == USED
+    heard = decode(bundle, data, stamps)[0]
+    assert not any("masked" in note for note in heard.notes), "it is held by its last good value already"
 
 
 def spoil(kind: str, data: np.ndarray, first: int, stop: int) -> np.ndarray:

@@ -77,7 +77,7 @@ def test_a_name_from_the_network_is_no_path(bundle: Bundle) -> None:
     [
         (["--streams", "A,B", "--stream", "C"], "--streams names all streams"),
         (["--bundle", "other"], "several bundles need the name of their stream"),
-        (["--streams", "A,B", "--bundle", "other"], "other is not a bundle"),
+        (["--streams", "A,B", "--bundle", "other"], "other is not a bundle: there is no such directory"),
         (
             ["--streams", "A,B", "--engine", "batched", "--record", "d"],
             "a session log is decoded again by one",

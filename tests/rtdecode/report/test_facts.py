@@ -12,9 +12,12 @@ import pytest
 
 from rtdecode.bundle import Bundle
 from rtdecode.cli import main
+from rtdecode.commands.review_screen import facts_of
+from rtdecode.commands.review_story import OpenLog
 from rtdecode.report.channels import channel_health
 from rtdecode.report.clock import session_clock
 from rtdecode.report.facts import Session, gather
+from rtdecode.report.times import start_s
 from rtdecode.report.truth import BEYOND, find_bundle, tell
 from rtdecode.session.reader import SessionLog
 from tests.bundles import make_bundle
@@ -138,3 +141,52 @@ def test_a_mark_stands_where_it_was_set_under_its_last_label(bundle: Bundle, tmp
     found = [event for event in gather(SessionLog(log)).marks if event.text.startswith("mark ")]
     assert [event.text for event in found] == ["mark 1 “go”", "mark 2"]
     assert [event.t for event in found] == [pytest.approx(61.4, abs=0.05), 66.0]
+
+
+@pytest.mark.parametrize("begun", [3.0, 18.9, 62.0])
+def test_a_log_that_was_begun_later_counts_from_its_beginning(
+    bundle: Bundle, tmp_path: Path, begun: float
+) -> None:
+    """What the decoder did before is not in it: a timeline of it would be empty there."""
+    whole = gather(SessionLog(write_session(tmp_path / "whole", bundle)))
+    log = write_session(tmp_path / "late", bundle)
+    lines = [json.loads(line) for line in (log / "events.jsonl").read_bytes().splitlines()]
+    for line in lines:
+        if line["kind"] in ("event", "state", "health"):
+            line["t"] += begun
+    (log / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    late = gather(SessionLog(log))
+    first = 0.1  # second of the first line
+    assert start_s(SessionLog(log)) == pytest.approx(begun + first)
+    assert late.length_s == pytest.approx(whole.length_s - first, abs=0.01)
+    assert [e.t for e in late.events] == pytest.approx([e.t - first for e in whole.events], abs=0.01)
+    assert [d.t for d in late.decisions] == pytest.approx([d.t - first for d in whole.decisions], abs=0.01)
+    assert [r.t for r in late.runs] == pytest.approx([r.t - first for r in whole.runs if r.t], abs=0.01)
+    assert late.states[0].t == 0.0 and late.health[0]["t"] == pytest.approx(whole.health[0]["t"] - first)
+
+
+def test_samples_that_are_older_than_a_later_log_belong_to_it(bundle: Bundle, tmp_path: Path) -> None:
+    """They waited while the network was gone: what is on the screen begins with them."""
+    log = write_session(tmp_path / "late", bundle)
+    lines = [json.loads(line) for line in (log / "events.jsonl").read_bytes().splitlines()]
+    kept = [line for line in lines if line["kind"] not in ("event", "state", "health") or line["t"] > 4]
+    (log / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in kept))
+    late = gather(SessionLog(log))
+    assert late.runs[0].t == pytest.approx(0.0, abs=0.01)
+    assert late.length_s == pytest.approx(31.5, abs=0.1)
+
+
+@pytest.mark.parametrize("begun", [0.0, 62.0])
+@pytest.mark.parametrize("closed", [True, False])
+def test_the_list_says_the_length_that_the_session_has(
+    bundle: Bundle, tmp_path: Path, closed: bool, begun: float
+) -> None:
+    log = write_session(tmp_path / "log", bundle, closed=closed)
+    lines = [json.loads(line) for line in (log / "events.jsonl").read_bytes().splitlines()]
+    for line in lines:
+        if line["kind"] in ("event", "state", "health"):
+            line["t"] += begun
+    (log / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    listed = facts_of(log)
+    assert listed.length_s == gather(SessionLog(log)).length_s == OpenLog(log).story.length_s
+    assert 32 < listed.length_s < 33, "not up to the last line of its health, at 30 s"

@@ -93,6 +93,8 @@ def test_header_names_what_is_seen():
     for fact in ("actiCHamp-32", "32 ch", "250.02 Hz", "12:39", "bundle demo-story", "run 2"):
         assert fact in line
     assert line.endswith("simulated · 8 x real EEG ")
+    for state in (State.LOST, State.FAILED):  # nothing comes: no rate is true
+        assert " Hz" not in said(header.render(replace(LIVE, state=state), 120))
     real = replace(LIVE, bundle=replace(LIVE.bundle, times_real=None))
     assert "simulated" not in said(header.render(real, 120))
     assert "simulated · 8 x real EEG" in said(header.render(LIVE, 80))
@@ -271,6 +273,12 @@ def test_signals_name_scale_unit_page_and_filter():
     assert "now↑" in lines
     assert "2 s " in lines
     assert "all 32 ✓✓✓✓✓✓✓✓ ✓✓✓▲✓▁✓✓" in lines
+
+
+def test_a_channel_without_numbers_is_named_and_not_counted():
+    quality = tuple(replace(c, glyph="×") if c.label == "T7" else c for c in LIVE.channels)
+    lines = said(draw_signals(replace(LIVE, channels=quality), 76, 21))
+    assert "29 of 32 good" in lines and "T7 no number" in lines
 
 
 @pytest.mark.parametrize(("channels", "rows"), [(32, 1), (64, 1), (128, 2)])
