@@ -3,9 +3,10 @@
     python benchmarks/isolation.py [--rounds 4] [--seconds 10] [--channels 306] [--processor auto] [--json]
 
 The real screen, in a process and pseudo-terminal of its own, reads the core's pictures; then it is frozen,
-resized without pause, and killed; at last nobody reads the core's lines; then from the beginning, for every
-round. Prints p50 and p99 of what the core adds to its network in each phase of all rounds, with the way from
-the sender and without, and the ratio to no screen: of all, and of the least and the most disturbed round.
+resized without pause, and killed; a stranger is as busy as the screen was; at last nobody reads the core's
+lines; then from the beginning, for every round. Prints p50 and p99 of what the core adds to its network in
+each phase of all rounds, with the way from the sender and without, and the ratio to no screen: of all, and of
+the least and the most disturbed round.
 """
 
 import argparse
@@ -43,7 +44,16 @@ from rtdecode.sources.lsl import quiet
 
 START_S, SFREQ = 5.0, 1000.0
 SIZES = ((120, 36), (80, 24), (200, 60), (60, 15))
-PHASES = ("screen", "frozen", "resized", "killed", "nobody reads")
+PHASES = ("screen", "frozen", "resized", "killed", "stranger", "nobody reads")
+# as busy as the screen, and knows nothing of the core: what it costs, two processors cost each other
+STRANGER = """
+import time
+while True:
+    time.sleep(1 / 15)
+    until = time.thread_time() + 0.006
+    while time.thread_time() < until:
+        sum(range(1000))
+"""
 Phases = dict[str, np.ndarray]  # by phase, (decisions, 2)
 
 
@@ -102,7 +112,7 @@ class Screen:
 
 def measure(rounds: int, seconds: float, base: CoreConfig, channels: int) -> tuple[list[Phases], int]:
     """By round and phase, milliseconds over inference of each decision (pushed, readable); bytes drawn."""
-    total_s = START_S + rounds * (len(PHASES) * seconds + 0.5 * START_S) + 2.0
+    total_s = START_S + rounds * (len(PHASES) * seconds + START_S) + 2.0
     name, log = stream_name(), PushLog(1, round(total_s * SFREQ) + 1)
     watch = Stopwatch(round(100 * total_s))
     edges, drawn = list[float](), 0
@@ -113,10 +123,10 @@ def measure(rounds: int, seconds: float, base: CoreConfig, channels: int) -> tup
         config = dataclasses.replace(base, bundle=str(bundle), stream=name)
         with sending(plan), reserved(config) as placed, ProbedSupervisor(placed, watch) as core:
             assert core._slot is not None
-            for k in range(rounds):
-                screen = Screen(core._slot.name)
+            for _ in range(rounds):
+                screen, stranger = Screen(core._slot.name), None
                 try:
-                    _until(core, time.monotonic() + (0.5 if k else 1.0) * START_S)  # it starts: not measured
+                    _until(core, time.monotonic() + START_S)  # it starts: not measured
                     for phase in PHASES:
                         edges.append(time.monotonic())
                         if phase == "frozen":
@@ -125,10 +135,17 @@ def measure(rounds: int, seconds: float, base: CoreConfig, channels: int) -> tup
                             screen.send(signal.SIGCONT)
                         elif phase == "killed":
                             screen.end()
+                        elif phase == "stranger":
+                            stranger = subprocess.Popen([sys.executable, "-c", STRANGER])
+                        elif stranger:
+                            stranger.kill()
+                            stranger.wait()
                         _until(core, edges[-1] + seconds, phase, screen)
                     edges.append(time.monotonic())
                 finally:
                     screen.end()
+                    if stranger:
+                        stranger.kill()
                     drawn += screen.shown
             rows, start = watch.rows(), log.start
         index = np.rint((rows[:, 0] - start) * SFREQ).astype(int)

@@ -31,7 +31,9 @@ def test_the_doctor_lists_each_engine_with_what_is_missing(monkeypatch: pytest.M
     monkeypatch.setattr(select, "driver", lambda: "")
     found = {finding.what: finding for finding in doctor.engines()}
     assert list(found) == [f"engine {name}" for name in EVERY]
-    assert {finding.level for finding in found.values()} == {"ok"}
+    assert {finding.level for finding in found.values()} == {"ok", "absent"}
+    assert found["engine openvino"].level == found["engine tensorrt"].level == "absent"
+    assert found["engine onnx"].level == found["engine numpy"].level == "ok"
     assert "pip install 'rtdecode[openvino]'" in found["engine openvino"].said
     assert "no NVIDIA GPU" in found["engine tensorrt"].said
     assert found["engine onnx"].said.startswith("onnxruntime ")
