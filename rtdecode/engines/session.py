@@ -3,6 +3,7 @@
 Knows no engine. A session belongs to one stream; sessions of one bundle share nothing but files.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, get_args
@@ -94,7 +95,7 @@ class Session(Protocol):
     def info(self) -> EngineInfo: ...
 
 
-class Base:
+class Base(ABC):
     """What sessions have in common. `size` and `channels` are those of `run`'s x."""
 
     def __init__(self, info: EngineInfo, size: int, channels: int):
@@ -108,8 +109,8 @@ class Base:
         for _ in range(n):
             self.rehearse(self._silence)
 
-    def rehearse(self, x: np.ndarray) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def rehearse(self, x: np.ndarray) -> None: ...
 
 
 def checked_state(given: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

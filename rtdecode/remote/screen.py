@@ -30,16 +30,17 @@ class Looking(LiveApp):
         Binding("q", "quit", "Leave", id="quit", tooltip="Leave; the session goes on")
     ]
 
+    viewers: tuple[Viewer | LogViewer, ...]
     _server: int  # in a browser's tab: whoever serves it
 
     @property
     def refused(self) -> bool:
-        raise NotImplementedError
+        return all(viewer.refused for viewer in self.viewers)
 
     @property
     def watched(self) -> str:
         """What is watched, for people."""
-        raise NotImplementedError
+        return str(self.viewers[0].where) if len(self.viewers) == 1 else f"{len(self.viewers)} decoders"
 
     def on_mount(self) -> None:
         self.notify(f"{self.watched}, read-only", title="watching", markup=False)
@@ -61,16 +62,8 @@ class WatchApp(Looking):
 
     def __init__(self, viewer: Viewer | LogViewer):
         super().__init__(viewer)
-        self.viewer = viewer
+        self.viewer, self.viewers = viewer, (viewer,)
         self._server = os.getppid()
-
-    @property
-    def refused(self) -> bool:
-        return self.viewer.refused is not None
-
-    @property
-    def watched(self) -> str:
-        return str(self.viewer.where)
 
 
 class _Seen:
@@ -97,14 +90,6 @@ class WatchSeveralApp(Looking, SeveralApp):
         SeveralApp.__init__(self, [Shown(str(viewer.where), _Seen(viewer)) for viewer in viewers])
         self.viewers = tuple(viewers)
         self._server = os.getppid()
-
-    @property
-    def refused(self) -> bool:
-        return all(viewer.refused for viewer in self.viewers)
-
-    @property
-    def watched(self) -> str:
-        return f"{len(self.viewers)} decoders"
 
     def _seats(self) -> Iterator[Seat]:
         for seat, name in zip(super()._seats(), names([v.latest() for v in self.viewers]), strict=True):

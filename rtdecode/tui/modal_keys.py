@@ -11,19 +11,22 @@ def _key(name: str, key: str, action: str, text: str, tooltip: str, *, first: bo
     return Binding(key, action, text, id=name, tooltip=tooltip, show=False, priority=first)
 
 
+def _scrolling(name: str) -> list[BindingType]:
+    return [
+        _key(f"{name}-up", "up,k", "scroll(-1)", "Up", "A line up"),
+        _key(f"{name}-down", "down,j", "scroll(1)", "Down", "A line down"),
+        _key(f"{name}-page-up", "pageup", "scroll(-10)", "Page up", "Ten lines up"),
+        _key(f"{name}-page-down", "pagedown,space", "scroll(10)", "Page down", "Ten lines down"),
+    ]
+
+
 HELP: list[BindingType] = [
     _key("help-close", "question_mark,escape,q", "dismiss", "Close", "Back to the screen"),
-    _key("help-up", "up,k", "scroll(-1)", "Up", "A line up"),
-    _key("help-down", "down,j", "scroll(1)", "Down", "A line down"),
-    _key("help-page-up", "pageup", "scroll(-10)", "Page up", "Ten lines up"),
-    _key("help-page-down", "pagedown,space", "scroll(10)", "Page down", "Ten lines down"),
+    *_scrolling("help"),
 ]
 CARD: list[BindingType] = [
     _key("card-close", "b,escape,q,enter", "close", "Close", "Back to where you were"),
-    _key("card-up", "up,k", "scroll(-1)", "Up", "A line up"),
-    _key("card-down", "down,j", "scroll(1)", "Down", "A line down"),
-    _key("card-page-up", "pageup", "scroll(-10)", "Page up", "Ten lines up"),
-    _key("card-page-down", "pagedown,space", "scroll(10)", "Page down", "Ten lines down"),
+    *_scrolling("card"),
 ]
 CHOOSE: list[BindingType] = [
     _key("choose-take", "enter", "take", "Choose", "This one"),

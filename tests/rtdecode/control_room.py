@@ -1,10 +1,26 @@
 """What the desk of a core asks of its session, without the session."""
 
+from pathlib import Path
 from typing import Any
 
 from rtdecode.live.desk import Joined
+from rtdecode.live.feed import Feed
 from rtdecode.live.story import Story
+from rtdecode.live.tape import apply
+from rtdecode.session.manifest import create, manifest
+from rtdecode.session.reader import SessionLog
+from rtdecode.session.writer import LogWriter
 from rtdecode.snapshot import Event
+
+
+def logged(feed: Feed, path: Path) -> SessionLog:
+    """What is in the ring, as the recorder would write it."""
+    create(path, manifest(None, {}))
+    writer = LogWriter(path)
+    while record := feed.take():
+        apply(*record, writer)
+    writer.close()
+    return SessionLog(path)
 
 
 class Room:

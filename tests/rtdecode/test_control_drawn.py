@@ -15,11 +15,8 @@ from rtdecode.histogram import Histogram
 from rtdecode.live.control import AT_ONCE, LIMIT, TIMES, Commands, Drawn, Mark, Orders, encode
 from rtdecode.live.desk import SCREEN, Desk
 from rtdecode.live.feed import Feed
-from rtdecode.live.tape import Tape, apply
-from rtdecode.session.manifest import create, manifest
-from rtdecode.session.reader import SessionLog
-from rtdecode.session.writer import LogWriter
-from tests.rtdecode.control_room import Room
+from rtdecode.live.tape import Tape
+from tests.rtdecode.control_room import Room, logged
 
 
 @pytest.fixture
@@ -35,15 +32,6 @@ def ring() -> Iterator[Feed]:
     feed = Feed(1 << 16)
     yield feed
     feed.close()
-
-
-def logged(feed: Feed, path: Path) -> SessionLog:
-    create(path, manifest(None, {}))
-    writer = LogWriter(path)
-    while record := feed.take():
-        apply(*record, writer)
-    writer.close()
-    return SessionLog(path)
 
 
 def test_it_goes_into_the_log_and_the_session_s_histogram(ring: Feed, tmp_path: Path) -> None:

@@ -23,13 +23,13 @@ from rtdecode.live.feed import FAILED, READING, Feed
 from rtdecode.live.redecode import compare
 from rtdecode.live.sessions import Recordings, directory_for
 from rtdecode.live.supervisor import Supervisor
-from rtdecode.live.tape import Tape, apply
+from rtdecode.live.tape import Tape
 from rtdecode.session.manifest import create, manifest
 from rtdecode.session.reader import Run, SessionLog
 from rtdecode.session.writer import LogWriter
 from rtdecode.snapshot import Recording
 from rtdecode.types import StreamInfo
-from tests.rtdecode.control_room import Room
+from tests.rtdecode.control_room import Room, logged
 
 INFO = StreamInfo("EEG", "EEG", ("Fz", "Cz"), ("uV", "uV"), 100.0, "id", "uid", "lab")
 
@@ -54,14 +54,6 @@ class TestRecording:
         yield feed
         feed.close()
 
-    def log(self, feed: Feed, path: Path) -> SessionLog:
-        create(path, manifest(None, {}))
-        writer = LogWriter(path)
-        while record := feed.take():
-            apply(*record, writer)
-        writer.close()
-        return SessionLog(path)
-
     def test_begun_in_the_middle_it_says_so_and_counts_from_there(self, ring: Feed, tmp_path: Path) -> None:
         room, tape = Room(), Tape(None)
         desk = Desk(None, room, tape)
@@ -79,7 +71,7 @@ class TestRecording:
         desk.do(StopRecording())
         assert room.lines[-1]["text"] == "recording stopped after 0 kB"
         assert tape.recording is None and ring.finished is False
-        log = self.log(ring, tmp_path / "log")
+        log = logged(ring, tmp_path / "log")
         assert [(r.run, r.stream, r.start, r.stop, r.before) for r in log.runs()] == [
             (3, 1, 0, 60, 250),
             (4, 1, 60, 100, 0),
