@@ -15,7 +15,7 @@ demo:
 	$(LIVE)/bin/rtdecode demo --since $$start $(ARGS)
 
 # Not editable and without extras: what a user of the live decoder gets.
-$(LIVE)/done: pyproject.toml $(shell find rtdecode -name '*.py' -o -name '*.tcss')
+$(LIVE)/done: pyproject.toml hatch_build.py $(wildcard rtdecode/*.[ch]) $(shell find rtdecode -name '*.py' -o -name '*.tcss')
 	@echo "setting up the live decoder in $(LIVE)" >&2
 	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "rtdecode needs Python 3.11 or newer with venv: set PYTHON=python3.12, say" >&2; exit 2; }
@@ -34,7 +34,7 @@ test: $(DEV)/done $(PYCTC)/done
 	@echo "all checks passed"
 
 # torch first and pinned: where the index has a CPU build of this version, it is the one taken.
-$(DEV)/done: pyproject.toml
+$(DEV)/done: pyproject.toml hatch_build.py $(wildcard rtdecode/*.[ch])
 	@echo "setting up everything in $(DEV)" >&2
 	@test -x $(DEV)/bin/python || $(PYTHON) -m venv $(DEV)
 	@$(DEV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0

@@ -19,12 +19,13 @@ from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from rtdecode import kernels
 from rtdecode.errors import RtdecodeError
 
 OUTLETS = 5
 LOOPBACK_MS = 5.0  # p99 above this is worth a word: a quiet machine needs 0.2-0.5
 SHARED_MB = 64
-CORE = ("numpy", "scipy", "onnxruntime", "pylsl", "pyxdf", "safetensors", "textual")
+CORE = ("numpy", "scipy", "onnxruntime", "orjson", "pylsl", "pyxdf", "safetensors", "textual")
 EXTRAS = (
     ("mne", "mne", "reads FIF, EDF, BDF, BrainVision, CTF and KIT"),
     ("torch", "offline", "trains, exports, and runs --engine torch"),
@@ -98,6 +99,16 @@ def packages() -> Iterator[Finding]:
             )
         else:
             yield Finding("ok", name, version)
+    if kernels.available():
+        used = "" if kernels.kernels() else ", not used: RTDECODE_KERNELS=python"
+        yield Finding("ok", "kernels", f"compiled{used}")
+    else:
+        yield Finding(
+            "warn",
+            "kernels",
+            "not compiled: decisions are the same, each comes some 0.2 ms later",
+            "install a C compiler, then rtdecode again: pip says why it fails with `pip install -v`",
+        )
 
 
 def extras() -> Iterator[Finding]:

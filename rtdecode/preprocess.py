@@ -8,10 +8,12 @@ names, clocks or models.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from types import ModuleType
 
 import numpy as np
 
 from rtdecode.filters import butterworth_band_pass, group_delay_s, low_pass_fir, minimum_phase, settled
+from rtdecode.kernels import kernels
 from rtdecode.recursion import recursion
 
 
@@ -67,7 +69,7 @@ class BandPass:
 
     def __init__(self, sfreq: float, highpass_hz: float, lowpass_hz: float, order: int):
         self.sos = butterworth_band_pass(order, highpass_hz, lowpass_hz, sfreq)
-        self._settled = settled(self.sos)  # (sections, 2)
+        self.settled = settled(self.sos)  # (sections, 2)
         self._state: np.ndarray | None = None
         # The delay users feel is that of the middle of the pass band.
         self.delay_s = group_delay_s(self.sos, np.sqrt(highpass_hz * lowpass_hz), sfreq)
@@ -79,7 +81,7 @@ class BandPass:
         if not len(x):
             return np.empty(x.shape, np.float64)
         if self._state is None:  # (C, sections, 2), contiguous by channel as the loop wants it
-            start = self._settled[:, :, None] * x[0].astype(np.float64)
+            start = self.settled[:, :, None] * x[0].astype(np.float64)
             self._state = np.ascontiguousarray(start.transpose(2, 0, 1))
         by_channel = np.empty(x.shape[::-1])
         by_channel[:] = x.T
@@ -114,7 +116,7 @@ class Resampler:
         per_phase = -(-len(taps) // self.up)
         padded = np.pad(taps, (0, per_phase * self.up - len(taps)))
         # (up, L), newest sample last, so that an output is one product with L consecutive inputs
-        self._phases = np.ascontiguousarray(padded.reshape(per_phase, self.up).T[:, ::-1])
+        self.phases = np.ascontiguousarray(padded.reshape(per_phase, self.up).T[:, ::-1])
         self.reset()
 
     def reset(self) -> None:
@@ -131,7 +133,7 @@ class Resampler:
         return output * self.down // self.up
 
     def push(self, x: np.ndarray) -> np.ndarray:
-        taps = self._phases.shape[1]
+        taps = self.phases.shape[1]
         held = self._room(len(x), x.shape[1])
         held[self._end : self._end + len(x)] = x
         base = self._seen - self._end  # absolute index of held[0]
@@ -141,13 +143,13 @@ class Resampler:
         y = np.empty((stop - self._made, x.shape[1]))
         for i, n in enumerate(range(self._made, stop)):
             newest = self.newest_input(n) - base
-            y[i] = self._phases[n * self.down % self.up] @ held[newest - taps + 1 : newest + 1]
+            y[i] = self.phases[n * self.down % self.up] @ held[newest - taps + 1 : newest + 1]
         self._made = stop
         return y
 
     def _room(self, rows: int, channels: int) -> np.ndarray:
         """Storage with room for so many rows behind `_end`: the past moves to its front when it is full."""
-        past = self._phases.shape[1] - 1
+        past = self.phases.shape[1] - 1
         held = self._held
         if held is None:
             self._held = np.zeros((max(SPARE_ROWS, rows) + past, channels))
@@ -167,7 +169,8 @@ class Scaler:
     delay_s = 0.0
 
     def __init__(self, center: tuple[float, ...], scale: tuple[float, ...], clamp: float):
-        self.center, self.scale, self.clamp = np.array(center), np.array(scale), clamp
+        self.center, self.scale = np.array(center, np.float64), np.array(scale, np.float64)
+        self.clamp = clamp
 
     def reset(self) -> None:
         """Nothing to forget."""
@@ -210,6 +213,36 @@ class FollowingScaler:
         return y
 
 
+class CompiledChain:
+    """Band-pass (if any), resampler and scaler in one loop over samples. (T, C) -> (T', C) float32."""
+
+    def __init__(self, kernels: ModuleType, band_pass: BandPass | None, resampler: Resampler, scaler: Scaler):
+        self._outputs_after, self._channels = resampler.outputs_after, len(scaler.center)
+        self._seen = self._made = 0
+        self._chain = kernels.Chain(
+            sos=np.empty((0, 6)) if band_pass is None else np.ascontiguousarray(band_pass.sos, np.float64),
+            settled=np.empty((0, 2)) if band_pass is None else np.ascontiguousarray(band_pass.settled),
+            phases=resampler.phases,
+            up=resampler.up,
+            down=resampler.down,
+            centre=scaler.center,
+            scale=scaler.scale,
+            clamp=scaler.clamp,
+        )
+
+    def reset(self) -> None:
+        self._chain.reset()
+        self._seen = self._made = 0
+
+    def push(self, x: np.ndarray) -> np.ndarray:
+        seen = self._seen + len(x)
+        stop = self._outputs_after(seen)
+        y = np.empty((stop - self._made, self._channels), np.float32)
+        self._chain.push(np.ascontiguousarray(x, None if x.dtype == np.float32 else np.float64), y)
+        self._seen, self._made = seen, stop
+        return y
+
+
 class Preprocess:
     """The whole chain, raw to model samples: (T, C) in the bundle's unit -> (T', C) float32."""
 
@@ -222,21 +255,32 @@ class Preprocess:
         else:
             scaler = Scaler(spec.center, spec.scale, spec.clamp)
         self._boxes: tuple[BandPass | Resampler | Scaler | FollowingScaler, ...] = (self.resampler, scaler)
+        band_pass = None
         if spec.lowpass_hz:
             band_pass = BandPass(spec.sfreq_in, spec.highpass_hz, spec.lowpass_hz, spec.order)
             self._boxes = (band_pass, *self._boxes)
+        compiled = kernels()
+        self._chain = (
+            CompiledChain(compiled, band_pass, self.resampler, scaler)
+            if compiled and isinstance(scaler, Scaler)
+            else None
+        )
 
     @property
     def delay_s(self) -> float:
         return sum(box.delay_s for box in self._boxes)
 
     def reset(self) -> None:
+        if self._chain:
+            self._chain.reset()
         for box in self._boxes:
             box.reset()
 
     def push(self, x: np.ndarray) -> np.ndarray:
         if x.ndim != 2 or x.shape[1] != len(self.spec.center):
             raise ValueError(f"expected samples of shape (T, {len(self.spec.center)}), got {x.shape}")
+        if self._chain:
+            return self._chain.push(x)
         for box in self._boxes:
             x = box.push(x)
         return x

@@ -14,9 +14,9 @@ from rtdecode.retrieval.bank import Bank, Candidate, RetrievalSpec, map_features
 from rtdecode.retrieval.geometry import Geometry, geometry
 from rtdecode.retrieval.progressive import ProgressiveOnset, ProgressiveSearch
 from rtdecode.retrieval.ranking import Ranking
-from rtdecode.retrieval.window import WholeOnset, WholeSearch
+from rtdecode.retrieval.window import WholeOnset, whole_search
 from rtdecode.ring import Ring
-from rtdecode.types import Retrieved
+from rtdecode.types import Ranked
 
 __all__ = ["TOP", "Bank", "Candidate", "RetrievalSpec", "Retriever", "map_features"]
 
@@ -77,7 +77,7 @@ class Retriever:
 
             full = windows(spec.frames)
             self._scorer = (
-                WholeSearch(features, full, spec.frames, rows)
+                whole_search(features, full, spec.frames, rows)
                 if whole
                 else ProgressiveSearch(
                     features, lambda n: full if n == spec.frames else windows(n), spec.frames, block, rows
@@ -85,22 +85,20 @@ class Retriever:
             )
         self._ranking = Ranking(bank.candidates, spec.sharpness, self.top)
         self._stop = 0
+        self.held = 0  # frames of the window that can be compared by now, at most N
 
     def reset(self) -> None:
         self._estimate.reset()
         self._scorer.reset()
-        self._stop = 0
+        self._stop = self.held = 0
 
     def push(self, estimate: np.ndarray, stop: int) -> None:
         """Take (n, F) new estimate frames; `stop` is the absolute frame index just after the newest."""
         self._estimate.write(estimate)
         self._stop = stop
-
-    @property
-    def held(self) -> int:
-        """Frames of the window that can be compared by now, at most N."""
-        held = min(self._estimate.stop, self.spec.frames)
-        return held if self.spec.align == "search" else min(held, max(0, self._stop - self.spec.delay))
+        self.held = min(self._estimate.stop, self.spec.frames)
+        if self.spec.align == "onset":
+            self.held = min(self.held, max(0, stop - self.spec.delay))
 
     @property
     def window_s(self) -> float:
@@ -119,5 +117,5 @@ class Retriever:
         """(K,) float64 cosines of the newest window with every candidate."""
         return self._scorer.scores(self._estimate, self.held, self._stop - self.spec.delay)
 
-    def rank(self) -> Retrieved:
-        return Retrieved(self._ranking.hits(self.scores()), len(self.bank.candidates), self.window_s)
+    def rank(self) -> Ranked:
+        return self._ranking.ranked(self.scores(), self.window_s)

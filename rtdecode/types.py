@@ -6,7 +6,10 @@ model's output. Sample indices are absolute within a run: the first sample after
 gap) is 0, and only storage wraps, never time.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -94,6 +97,47 @@ class Retrieved:
     def margin(self) -> float:
         """Probability of the first candidate above the second."""
         return self.hits[0].prob - self.hits[1].prob if len(self.hits) > 1 else 1.0
+
+
+class Ranked(Retrieved):
+    """A ranking in numbers. Its hits are made when first asked for: whoever only passes it on need not wait.
+
+    said           of every candidate of the bank, the fields of Hit that do not change
+    order          the first few candidates, best first;  scores, probs  theirs
+    """
+
+    said: Sequence[Mapping[str, Any]]
+    order: Sequence[int]
+    scores: Sequence[float]
+    probs: Sequence[float]
+
+    def __init__(
+        self,
+        said: Sequence[Mapping[str, Any]],
+        order: Sequence[int],
+        scores: Sequence[float],
+        probs: Sequence[float],
+        window_s: float,
+    ):
+        # as a frozen dataclass's own __init__ does, which would want the hits
+        found = {"said": said, "order": order, "scores": scores, "probs": probs}
+        self.__dict__.update(found, candidates=len(said), window_s=window_s)
+
+    @cached_property
+    def hits(self) -> tuple[Hit, ...]:
+        places = zip(self.order, self.scores, self.probs, strict=True)
+        return tuple(Hit(**self.said[k], score=score, prob=prob) for k, score, prob in places)
+
+    @property
+    def margin(self) -> float:
+        return self.probs[0] - self.probs[1] if len(self.probs) > 1 else 1.0
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Retrieved):
+            return NotImplemented
+        return (self.hits, self.candidates, self.window_s) == (other.hits, other.candidates, other.window_s)
+
+    __hash__ = Retrieved.__hash__
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,20 @@ The objects are the schema of `rtdecode live --headless`, described in docs/outp
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
+
+import orjson
 
 from rtdecode.bundle import Bundle
 from rtdecode.config import to_json
 from rtdecode.live.decoding import decision_window_s
 from rtdecode.live.story import TEXT_TAIL
 from rtdecode.snapshot import BundleCard
-from rtdecode.types import Decision, Hit, Hypothesis
+from rtdecode.types import Decision, Hypothesis, Ranked
 
 SCHEMA = 1
+_ABOUT = ("id", "text", "source", "start")  # what a candidate says of itself
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -56,33 +60,52 @@ def decision_line(decision: Decision, stage_ms: dict[str, float], offset_s: floa
 
 class DecisionText:
     """`decision_line` with its kind as JSON text, several times faster: what a candidate says of itself is
-    written once. A decision waits for this text."""
+    written once, the rest is filled into a form. A decision waits for this text."""
 
     def __init__(self) -> None:
-        self._said: dict[int, str] = {}  # by candidate
+        self._bank: object = None  # whose candidates these are
+        self._said: list[str] = []
+        self._forms: dict[object, str] = {}
 
     def encode(self, decision: Decision, stage_ms: dict[str, float], offset_s: float | None) -> bytes:
         """One line without its end."""
-        d, retrieved = decision, decision.retrieved
-        if retrieved is None or not all(map(math.isfinite, (d.t, retrieved.margin, *stage_ms.values()))):
-            return _ENCODE({"kind": "decision", **decision_line(d, stage_ms, offset_s)}).encode()
-        local = "" if offset_s is None else f', "t_local": {d.t + offset_s!r}'
-        hits = ", ".join([self._hit(rank, hit) for rank, hit in enumerate(retrieved.hits, 1)])
-        stages = ", ".join([f'"{stage}": {round(ms, 4)!r}' for stage, ms in stage_ms.items()])
-        return (
-            f'{{"kind": "decision", "schema": {SCHEMA}, "index": {d.index}, "run": {d.run}, '
-            f'"sample": {d.sample}, "t": {d.t!r}{local}, "retrieved": {{"chance": {retrieved.chance!r}, '
-            f'"candidates": {retrieved.candidates}, "window_s": {retrieved.window_s!r}, '
-            f'"margin": {retrieved.margin!r}, "hits": [{hits}]}}, "text": {_ENCODE(_text(d.text))}, '
-            f'"stage_ms": {{{stages}}}, "warnings": {_ENCODE(list(d.warnings))}}}'
-        ).encode()
+        d, ranked = decision, decision.retrieved
+        t_local = d.t + (offset_s or 0.0)
+        if not (isinstance(ranked, Ranked) and math.isfinite(sum(stage_ms.values(), t_local))):
+            return self._plain(d, stage_ms, offset_s)
+        count, kind = len(ranked.order), (len(ranked.order), offset_s is None, *stage_ms)
+        form = self._forms.get(kind) or self._forms.setdefault(
+            kind, _form(count, offset_s is not None, stage_ms)
+        )
+        if ranked.said is not self._bank:
+            self._bank = ranked.said
+            self._said = [_ENCODE({key: about[key] for key in _ABOUT})[1:-1] for about in ranked.said]
+        times = (d.t,) if offset_s is None else (d.t, t_local)
+        numbers = [*times, ranked.chance, ranked.window_s, ranked.margin, *ranked.scores, *ranked.probs]
+        shortest = orjson.dumps(numbers).decode()[1:-1].split(",")
+        hits = [""] * (3 * count)
+        hits[0::3] = [self._said[k] for k in ranked.order]
+        hits[1::3], hits[2::3] = shortest[-2 * count : -count], shortest[-count:]
+        text = "null" if d.text is None else _ENCODE(_text(d.text))
+        warnings = _ENCODE(list(d.warnings)) if d.warnings else "[]"
+        first, between = shortest[: -2 * count - 2], shortest[-2 * count - 2 : -2 * count]
+        about = (d.index, d.run, d.sample, *first, ranked.candidates, *between)
+        return (form % (*about, *hits, text, *stage_ms.values(), warnings)).encode()
 
-    def _hit(self, rank: int, hit: Hit) -> str:
-        said = self._said.get(hit.candidate)
-        if said is None:
-            about = {"id": hit.id, "text": hit.text, "source": hit.source, "start": hit.start}
-            said = self._said[hit.candidate] = _ENCODE(about)[1:-1]
-        return f'{{"rank": {rank}, {said}, "score": {hit.score!r}, "prob": {hit.prob!r}}}'
+    def _plain(self, decision: Decision, stage_ms: dict[str, float], offset_s: float | None) -> bytes:
+        return _ENCODE({"kind": "decision", **decision_line(decision, stage_ms, offset_s)}).encode()
+
+
+def _form(count: int, has_local: bool, stages: Iterable[str]) -> str:
+    """How a line is written that has so many hits."""
+    times = '"t": %s, "t_local": %s' if has_local else '"t": %s'
+    hits = ", ".join(f'{{"rank": {rank}, %s, "score": %s, "prob": %s}}' for rank in range(1, count + 1))
+    took = ", ".join(f'"{stage}": %.4f' for stage in stages)
+    return (
+        f'{{"kind": "decision", "schema": {SCHEMA}, "index": %d, "run": %d, "sample": %d, {times}, '
+        f'"retrieved": {{"chance": %s, "candidates": %d, "window_s": %s, "margin": %s, "hits": [{hits}]}}, '
+        f'"text": %s, "stage_ms": {{{took}}}, "warnings": %s}}'
+    )
 
 
 def _text(text: Hypothesis | None) -> dict[str, Any] | None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rtdecode.kernels import MOST, kernels
 from rtdecode.retrieval.bank import Candidate
-from rtdecode.types import Hit
+from rtdecode.types import Ranked
 
 _SORTED = 512  # candidates: below, sorting all of them is faster than choosing first
 
@@ -26,22 +27,24 @@ class Ranking:
     """The candidates of one bank, ready to be ranked."""
 
     def __init__(self, candidates: Sequence[Candidate], sharpness: float, top: int):
-        self.top, self.sharpness = top, sharpness
-        self._said = [
+        self.top, self.sharpness = min(top, len(candidates)), sharpness
+        self._said = tuple(
             {"candidate": k, "id": c.id, "text": c.text, "source": c.source, "start": c.start}
             for k, c in enumerate(candidates)
-        ]
+        )
+        self._compiled = kernels() if top <= MOST else None
 
-    def hits(self, scores: np.ndarray) -> tuple[Hit, ...]:
+    def ranked(self, scores: np.ndarray, window_s: float) -> Ranked:
         """(K,) float64 cosines -> the `top` best; probabilities are a softmax over all of them."""
-        order = top_order(scores, self.top)
-        odds = scores - scores[order[0]]
-        odds *= self.sharpness
-        np.exp(odds, odds)
-        best, probs = scores[order], odds[order] / np.add.reduce(odds)
-        said, found = self._said, []
-        for k, score, prob in zip(order.tolist(), best.tolist(), probs.tolist(), strict=True):
-            hit = object.__new__(Hit)  # a frozen dataclass's own __init__ takes five times as long
-            hit.__dict__.update(said[k], score=score, prob=prob)
-            found.append(hit)
-        return tuple(found)
+        first = self._compiled.top if self._compiled else _top
+        order, best, probs = first(scores, self.sharpness, self.top)
+        return Ranked(self._said, order, best, probs, window_s)
+
+
+def _top(scores: np.ndarray, sharpness: float, top: int) -> tuple[list[int], list[float], list[float]]:
+    """Candidates, scores, probabilities, as kernels.top."""
+    order = top_order(scores, top)
+    odds = scores - scores[order[0]]
+    odds *= sharpness
+    np.exp(odds, odds)
+    return order.tolist(), scores[order].tolist(), (odds[order] / np.add.reduce(odds)).tolist()

@@ -5,14 +5,17 @@ For models whose estimate changes as a whole with every hop, and the definition 
 
 import math
 from functools import cache
+from types import ModuleType
 
 import numpy as np
 
+from rtdecode.kernels import kernels
 from rtdecode.retrieval.geometry import Geometry, inverse_norms
 from rtdecode.ring import Ring
 
 _TINY = 1e-12
 _WIDE, _AT_A_TIME = 1 << 15, 4  # values a row from which on few rows at a time read memory faster; rows
+_FEW = 1 << 21  # multiplications up to which the plain loop is as fast as the library's product
 _SMALL = 16 << 20  # bytes of a bank that may be held a second time, frame by frame, for faster products
 
 
@@ -91,6 +94,34 @@ class Products:
         np.take(few, self._rows, axis=1, out=out, mode="clip")  # "raise" would make a copy of it all
 
 
+class SmallSearch:
+    """WholeSearch of a small bank, compiled."""
+
+    def __init__(self, kernels: ModuleType, features: np.ndarray, geometry: Geometry, frames: int):
+        features, cuts = np.ascontiguousarray(features), np.ascontiguousarray(geometry.cuts, np.int64)
+        self._search = kernels.Search(features, geometry.inverse, cuts, frames, features.shape[1])
+        self._count = len(cuts) // 2
+
+    def reset(self) -> None:
+        """There is nothing to forget."""
+
+    def scores(self, estimate: Ring, frames: int, ends: int) -> np.ndarray:
+        """(K,) float64 cosines; `ends` is not needed."""
+        found = np.empty(self._count)
+        self._search.scores(estimate.read(estimate.stop - frames, estimate.stop), found)
+        return found
+
+
+def whole_search(
+    features: np.ndarray, geometry: Geometry, frames: int, rows: np.ndarray | None = None
+) -> "SmallSearch | WholeSearch":
+    """The faster of the two for this bank. rows: as Bank.rows"""
+    compiled, products = kernels(), features.shape[1] * frames * len(geometry.inverse)
+    if compiled and rows is None and products <= _FEW:
+        return SmallSearch(compiled, features, geometry, frames)
+    return WholeSearch(features, geometry, frames, rows)
+
+
 class WholeSearch:
     """Best window inside every candidate: all offsets of the timeline are tried. rows: as Bank.rows"""
 
@@ -130,4 +161,4 @@ class WholeOnset:
         z = estimate.read(estimate.stop - frames, estimate.stop)
         z = z - mean_of(z)
         inverse = self._inverse[self._slices.firsts + ends - frames]
-        return (self._slices.dots(ends - frames, z) * inverse) / np.float64(length_of(z))
+        return (self._slices.dots(ends - frames, z) * inverse).astype(np.float64) / length_of(z)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import rtdecode.doctor as doctor
+from rtdecode import kernels
 from rtdecode.commands.doctor import line, run_doctor
 from rtdecode.doctor import Finding
 from tests.processes import LSL_CONFIG, running
@@ -25,6 +26,23 @@ def test_a_package_that_is_missing_or_old_fails(monkeypatch: pytest.MonkeyPatch)
     assert found["numpy"].level == "fail" and "pip install" in found["numpy"].remedy
     assert found["pylsl"].level == "fail" and "1.18" in found["pylsl"].remedy
     assert found["scipy"].level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("there", "used", "level", "words"),
+    [
+        (True, True, "ok", "compiled"),
+        (True, False, "ok", "RTDECODE_KERNELS"),
+        (False, True, "warn", "not compiled"),
+    ],
+)
+def test_whether_the_kernels_were_compiled_is_said(
+    monkeypatch: pytest.MonkeyPatch, there: bool, used: bool, level: str, words: str
+) -> None:
+    monkeypatch.setattr(kernels, "_found", object() if there else None)
+    monkeypatch.setattr(kernels, "_used", used)
+    found = {f.what: f for f in doctor.packages()}["kernels"]
+    assert (found.level, words in found.said) == (level, True)
 
 
 @pytest.mark.parametrize(

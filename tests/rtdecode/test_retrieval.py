@@ -164,7 +164,7 @@ def test_the_top_is_the_start_of_a_stable_sort(count: int, top: int, values: int
 def test_hits_say_what_their_candidates_say() -> None:
     candidates = search_bank(np.random.default_rng(0)).candidates
     scores = np.linspace(-1, 1, len(candidates))
-    hits = Ranking(candidates, 5.0, 3).hits(scores)
+    hits = Ranking(candidates, 5.0, 3).ranked(scores, 1.0).hits
     odds = np.exp(5 * scores) / np.exp(5 * scores).sum()
     expected = [
         Hit(

@@ -1,0 +1,217 @@
+/* Chain: band-pass, resampling and scaling in one loop over samples. Its twin is in rtdecode/preprocess.py. */
+#include "_kernels.h"
+
+#define LONG (1 << 20) /* bytes of samples from which on other threads may run meanwhile */
+
+typedef struct {
+    PyObject_HEAD
+    Py_ssize_t channels, sections, taps;
+    int64_t up, down, seen, made; /* the last two: inputs, outputs since `reset` */
+    int busy;                     /* somebody is pushing, perhaps without the interpreter's lock */
+    double clamp;
+    double *sos, *settled;    /* (sections, 6), (sections, 2) */
+    double *phases;           /* (up, taps), newest input last */
+    double *centre, *scale;   /* (channels) */
+    double *state;            /* (sections, 2, channels) */
+    double *past;             /* (2 * taps, channels): every input twice, so that the newest taps lie together */
+    double *row;              /* (channels) */
+} Chain;
+
+/* One row through second-order sections, transposed direct form II: every channel by the same operations in
+ * the same order as scipy.signal.sosfilt, and none contracted, so that the bits are the same. */
+WIDEST static void sections(const double *restrict sos, double *restrict state, double *restrict row,
+                            Py_ssize_t count, Py_ssize_t channels)
+{
+    for (Py_ssize_t s = 0; s < count; s++, sos += 6, state += 2 * channels) {
+        const double b0 = sos[0], b1 = sos[1], b2 = sos[2], a1 = sos[4], a2 = sos[5];
+        double *restrict z0 = state, *restrict z1 = state + channels;
+        for (Py_ssize_t c = 0; c < channels; c++) {
+            const double x = row[c], y = b0 * x + z0[c];
+            z0[c] = b1 * x - a1 * y + z1[c];
+            z1[c] = b2 * x - a2 * y;
+            row[c] = y;
+        }
+    }
+}
+
+/* sum[c]: of taps[k] * rows[k][c], oldest first */
+WIDEST static void weigh(const double *restrict weights, const double *restrict rows, Py_ssize_t taps,
+                         Py_ssize_t channels, double *restrict sum)
+{
+    memset(sum, 0, (size_t)channels * sizeof *sum);
+    for (Py_ssize_t k = 0; k < taps; k++, rows += channels) {
+        const double weight = weights[k];
+        for (Py_ssize_t c = 0; c < channels; c++)
+            sum[c] += weight * rows[c];
+    }
+}
+
+static void chain_begin(Chain *self)
+{
+    self->seen = self->made = 0;
+    memset(self->past, 0, (size_t)(2 * self->taps * self->channels) * sizeof(double));
+}
+
+static int chain_is_busy(Chain *self)
+{
+    if (self->busy)
+        PyErr_SetString(PyExc_RuntimeError, "somebody else is pushing into this chain");
+    return self->busy;
+}
+
+static PyObject *chain_reset(Chain *self, PyObject *unused)
+{
+    (void)unused;
+    if (chain_is_busy(self))
+        return NULL;
+    chain_begin(self);
+    Py_RETURN_NONE;
+}
+
+/* One sample of float32 (width 4) or float64, which need not be aligned. */
+static void chain_sample(Chain *self, const char *x, Py_ssize_t width, float **out)
+{
+    const Py_ssize_t channels = self->channels, slot = (Py_ssize_t)(self->seen % self->taps);
+    double *row = self->past + slot * channels;
+    if (width == 8)
+        memcpy(row, x, (size_t)channels * sizeof *row);
+    else
+        for (Py_ssize_t c = 0; c < channels; c++) {
+            float value;
+            memcpy(&value, x + 4 * c, sizeof value);
+            row[c] = value;
+        }
+    if (!self->seen) /* as if the first sample had lasted for ever */
+        for (Py_ssize_t s = 0; s < 2 * self->sections; s++)
+            for (Py_ssize_t c = 0; c < channels; c++)
+                self->state[s * channels + c] = self->settled[s] * row[c];
+    sections(self->sos, self->state, row, self->sections, channels);
+    memcpy(row + self->taps * channels, row, (size_t)channels * sizeof *row);
+    self->seen++;
+    /* output n needs inputs up to n * down / up */
+    for (; self->made * self->down / self->up < self->seen; self->made++) {
+        const int64_t newest = self->made * self->down / self->up; /* the input just taken */
+        weigh(self->phases + self->made * self->down % self->up * self->taps,
+              self->past + (newest % self->taps + 1) * channels, self->taps, channels, self->row);
+        for (Py_ssize_t c = 0; c < channels; c++) {
+            const double y = (self->row[c] - self->centre[c]) / self->scale[c];
+            (*out)[c] = (float)(y > self->clamp ? self->clamp : y < -self->clamp ? -self->clamp : y);
+        }
+        *out += channels;
+    }
+}
+
+static PyObject *pushed(Chain *self, PyObject *given, PyObject *wanted)
+{
+    Py_buffer samples, made;
+    if (PyObject_GetBuffer(given, &samples, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0)
+        return NULL;
+    const Py_ssize_t width = samples.itemsize, sample = width * self->channels;
+    if (!(holds(&samples, 'f') || holds(&samples, 'd')) || samples.len % sample) {
+        PyErr_Format(PyExc_ValueError, "%zd bytes are no rows of %zd channels", samples.len, self->channels);
+        PyBuffer_Release(&samples);
+        return NULL;
+    }
+    const Py_ssize_t rows = samples.len / sample;
+    const int64_t stop = ((self->seen + rows) * self->up + self->down - 1) / self->down;
+    if (take(wanted, &made, 1, 'f', (Py_ssize_t)(stop - self->made) * self->channels) < 0) {
+        PyBuffer_Release(&samples);
+        return NULL;
+    }
+    const char *x = samples.buf;
+    float *out = made.buf;
+    /* a whole recording takes seconds; in a hop, whoever took the lock might keep it for milliseconds */
+    PyThreadState *lent = NULL;
+    if (samples.len > LONG)
+        lent = PyEval_SaveThread();
+    for (Py_ssize_t t = 0; t < rows; t++)
+        chain_sample(self, x + t * sample, width, &out);
+    if (lent)
+        PyEval_RestoreThread(lent);
+    PyBuffer_Release(&samples);
+    PyBuffer_Release(&made);
+    Py_RETURN_NONE;
+}
+
+static PyObject *chain_push(Chain *self, PyObject *args)
+{
+    PyObject *given, *wanted;
+    if (!PyArg_ParseTuple(args, "OO", &given, &wanted) || chain_is_busy(self))
+        return NULL;
+    self->busy = 1; /* also while a buffer is asked for, which may run anything */
+    PyObject *done = pushed(self, given, wanted);
+    self->busy = 0;
+    return done;
+}
+
+static void chain_free(PyObject *object)
+{
+    Chain *self = (Chain *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    double *owned[] = {self->sos,   self->settled, self->phases, self->centre,
+                       self->scale, self->state,   self->past,   self->row};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        PyMem_Free(owned[i]);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(object);
+    Py_DECREF(type);
+}
+
+static PyObject *chain_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"sos", "settled", "phases", "up", "down", "centre", "scale", "clamp", NULL};
+    PyObject *sos, *settled, *phases, *centre, *scale;
+    Py_ssize_t up, down, numbers;
+    double clamp;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOnnOOd", names, &sos, &settled, &phases, &up, &down, &centre,
+                                     &scale, &clamp))
+        return NULL;
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    Chain *self = (Chain *)allocate(type, 0); /* zeroed */
+    if (!self)
+        return NULL;
+    self->up = up, self->down = down, self->clamp = clamp;
+    if (!(self->sos = copied(sos, 'd', ANY, &numbers)))
+        goto failed;
+    if (numbers % 6) {
+        PyErr_Format(PyExc_ValueError, "%zd numbers are no sections of 6", numbers);
+        goto failed;
+    }
+    self->sections = numbers / 6;
+    if (!(self->settled = copied(settled, 'd', 2 * self->sections, NULL)) ||
+        !(self->phases = copied(phases, 'd', ANY, &numbers)) ||
+        !(self->centre = copied(centre, 'd', ANY, &self->channels)) ||
+        !(self->scale = copied(scale, 'd', self->channels, NULL)))
+        goto failed;
+    /* down: so that no product of it with a number of samples overflows */
+    if (up < 1 || down < up || down > INT32_MAX || numbers < up || numbers % up || !self->channels) {
+        PyErr_Format(PyExc_ValueError, "%zd taps, up %zd, down %zd, %zd channels", numbers, up, down, self->channels);
+        goto failed;
+    }
+    self->taps = numbers / up;
+    const size_t channels = (size_t)self->channels;
+    self->state = PyMem_Calloc(2 * (size_t)self->sections * channels + 1, sizeof(double));
+    self->past = PyMem_Calloc(2 * (size_t)self->taps * channels, sizeof(double));
+    self->row = PyMem_Calloc(channels, sizeof(double));
+    if (!self->state || !self->past || !self->row) {
+        PyErr_NoMemory();
+        goto failed;
+    }
+    return (PyObject *)self;
+failed:
+    Py_DECREF(self);
+    return NULL;
+}
+
+static PyMethodDef chain_methods[] = {
+    {"push", (PyCFunction)chain_push, METH_VARARGS, "push(x, out): see rtdecode/kernels.py"},
+    {"reset", (PyCFunction)chain_reset, METH_NOARGS, "reset(): see rtdecode/kernels.py"},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot chain_slots[] = {
+    {Py_tp_new, chain_new},
+    {Py_tp_dealloc, chain_free},
+    {Py_tp_methods, chain_methods},
+    {0, NULL},
+};
+PyType_Spec chain_spec = {"rtdecode._kernels.Chain", sizeof(Chain), 0, Py_TPFLAGS_DEFAULT, chain_slots};

@@ -1,0 +1,127 @@
+/* What a decision waits for beside the network, without the interpreter: the newest samples filtered
+ * (_chain.c), a bank searched (_search.c), candidates ranked. rtdecode/kernels.py says when it is used;
+ * everything here has a twin in Python, which the tests compare it with. Between two hops a processor forgets
+ * what it held: of this code it forgets less.
+ *
+ * Stable ABI of Python 3.11. Every array is checked before it is read.
+ */
+#include "_kernels.h"
+
+#define MOST 64 /* candidates that `top` can give */
+
+int holds(const Py_buffer *view, char kind)
+{
+    const char *format = view->format ? view->format : "B";
+    if (*format == '@' || *format == '=')
+        format++;
+    return (*format == kind || (*format == 'l' && kind == 'q')) && !format[1] &&
+           view->itemsize == (kind == 'f' ? 4 : 8);
+}
+
+int take(PyObject *from, Py_buffer *view, int writable, char kind, Py_ssize_t items)
+{
+    if (PyObject_GetBuffer(from, view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0)) < 0)
+        return -1;
+    if (holds(view, kind) && (items == ANY || view->len / view->itemsize == items) &&
+        (uintptr_t)view->buf % (size_t)view->itemsize == 0)
+        return 0;
+    PyErr_Format(PyExc_ValueError, "%zd bytes of %s, where %zd aligned values of %c were expected", view->len,
+                 view->format ? view->format : "B", items, kind);
+    PyBuffer_Release(view);
+    return -1;
+}
+
+void *copied(PyObject *from, char kind, Py_ssize_t items, Py_ssize_t *found)
+{
+    Py_buffer view;
+    if (take(from, &view, 0, kind, items) < 0)
+        return NULL;
+    void *copy = PyMem_Malloc((size_t)view.len + 1);
+    if (copy)
+        memcpy(copy, view.buf, (size_t)view.len);
+    else
+        PyErr_NoMemory();
+    if (found)
+        *found = view.len / view.itemsize;
+    PyBuffer_Release(&view);
+    return copy;
+}
+
+/* --- top: the first few, and what they are worth */
+
+static PyObject *top(PyObject *module, PyObject *args)
+{
+    (void)module;
+    PyObject *given, *found = NULL;
+    Py_buffer view;
+    double sharpness;
+    Py_ssize_t wanted;
+    if (!PyArg_ParseTuple(args, "Odn", &given, &sharpness, &wanted) || take(given, &view, 0, 'd', ANY) < 0)
+        return NULL;
+    const double *scores = view.buf;
+    Py_ssize_t count = view.len / 8, held = 0, order[MOST] = {0};
+    if (wanted < 1 || wanted > count || wanted > MOST) {
+        PyErr_Format(PyExc_ValueError, "the first %zd of %zd candidates", wanted, count);
+        goto done;
+    }
+    for (Py_ssize_t k = 0; k < count; k++) { /* equal scores keep their order */
+        if (isnan(scores[k])) {
+            PyErr_Format(PyExc_ValueError, "the score of candidate %zd is not a number", k);
+            goto done;
+        }
+        if (held == wanted && !(scores[k] > scores[order[held - 1]]))
+            continue;
+        Py_ssize_t at = held < wanted ? held++ : held - 1;
+        for (; at > 0 && scores[k] > scores[order[at - 1]]; at--)
+            order[at] = order[at - 1];
+        order[at] = k;
+    }
+    double sum = 0, best = scores[order[0]];
+    for (Py_ssize_t k = 0; k < count; k++)
+        sum += exp((scores[k] - best) * sharpness);
+    PyObject *columns[3] = {PyTuple_New(wanted), PyTuple_New(wanted), PyTuple_New(wanted)};
+    int failed = !columns[0] || !columns[1] || !columns[2];
+    for (Py_ssize_t i = 0; !failed && i < wanted; i++) {
+        double score = scores[order[i]];
+        PyObject *items[3] = {PyLong_FromSsize_t(order[i]), PyFloat_FromDouble(score),
+                              PyFloat_FromDouble(exp((score - best) * sharpness) / sum)};
+        for (int c = 0; c < 3; c++) /* an item that could not be made is told by the error */
+            failed |= !items[c] || PyTuple_SetItem(columns[c], i, items[c]) < 0;
+    }
+    if (!failed)
+        found = PyTuple_Pack(3, columns[0], columns[1], columns[2]);
+    for (int c = 0; c < 3; c++)
+        Py_XDECREF(columns[c]);
+done:
+    PyBuffer_Release(&view);
+    return found;
+}
+
+static PyMethodDef functions[] = {
+    {"top", top, METH_VARARGS, "top(scores, sharpness, count): see rtdecode/kernels.py"},
+    {NULL, NULL, 0, NULL},
+};
+
+static int fill(PyObject *module)
+{
+    struct {
+        const char *name;
+        PyType_Spec *spec;
+    } types[] = {{"Chain", &chain_spec}, {"Search", &search_spec}};
+    for (int i = 0; i < 2; i++) {
+        PyObject *type = PyType_FromSpec(types[i].spec);
+        int failed = !type || PyModule_AddObjectRef(module, types[i].name, type) < 0;
+        Py_XDECREF(type);
+        if (failed)
+            return -1;
+    }
+    return 0;
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, fill}, {0, NULL}};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_kernels", NULL, 0, functions, slots, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__kernels(void)
+{
+    return PyModuleDef_Init(&definition);
+}

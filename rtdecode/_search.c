@@ -1,0 +1,166 @@
+/* Search: the best window of a small bank inside every candidate. Its twin is in rtdecode/retrieval/window.py. */
+#include "_kernels.h"
+
+#define TINY 1e-12
+#define BLOCK 64 /* offsets whose sums stay in registers */
+
+typedef struct {
+    PyObject_HEAD
+    Py_ssize_t frames, width, offsets, count;
+    float *inverse;                /* (offsets) */
+    int64_t *cuts;                 /* (2 K), a copy: what was checked cannot change */
+    float *rows, *query, *cosines; /* (F, T), (frames, F), (offsets) */
+} Search;
+
+/* out[o]: sum over frames and features of z (frames, width) times the window from o of rows (width, length).
+ * Many offsets at a time, so that their sums stay in registers. */
+WIDEST static void slide(const float *restrict rows, const float *restrict z, Py_ssize_t offsets, Py_ssize_t length,
+                         Py_ssize_t width, Py_ssize_t frames, float *restrict out)
+{
+    for (Py_ssize_t o = 0; o < offsets; o += BLOCK) {
+        float sums[BLOCK] = {0};
+        if (offsets - o >= BLOCK) {
+            for (Py_ssize_t f = 0; f < width; f++)
+                for (Py_ssize_t k = 0; k < frames; k++) {
+                    const float weight = z[k * width + f], *from = rows + f * length + o + k;
+                    for (Py_ssize_t i = 0; i < BLOCK; i++)
+                        sums[i] += weight * from[i];
+                }
+            memcpy(out + o, sums, sizeof sums);
+            continue;
+        }
+        const Py_ssize_t left = offsets - o;
+        for (Py_ssize_t f = 0; f < width; f++)
+            for (Py_ssize_t k = 0; k < frames; k++)
+                for (Py_ssize_t i = 0; i < left; i++)
+                    sums[i] += z[k * width + f] * rows[f * length + o + k + i];
+        memcpy(out + o, sums, (size_t)left * sizeof *sums);
+    }
+}
+
+/* z: the window with each feature's mean removed. Its Frobenius norm, never 0. */
+static double centre(const float *x, float *z, Py_ssize_t frames, Py_ssize_t width)
+{
+    double power = 0;
+    for (Py_ssize_t f = 0; f < width; f++) {
+        double sum = 0;
+        for (Py_ssize_t k = 0; k < frames; k++)
+            sum += x[k * width + f];
+        float mean = (float)(sum / (double)frames);
+        for (Py_ssize_t k = 0; k < frames; k++) {
+            float value = x[k * width + f] - mean;
+            z[k * width + f] = value;
+            power += (double)value * value;
+        }
+    }
+    double norm = sqrt(power);
+    return norm > TINY ? norm : TINY;
+}
+
+static PyObject *search_scores(Search *self, PyObject *args)
+{
+    PyObject *given, *wanted;
+    Py_buffer window, scores;
+    if (!PyArg_ParseTuple(args, "OO", &given, &wanted))
+        return NULL;
+    if (take(given, &window, 0, 'f', self->frames * self->width) < 0)
+        return NULL;
+    if (take(wanted, &scores, 1, 'd', self->count) < 0) {
+        PyBuffer_Release(&window);
+        return NULL;
+    }
+    const float *inverse = self->inverse;
+    const int64_t *cuts = self->cuts;
+    double norm = centre(window.buf, self->query, self->frames, self->width), *found = scores.buf;
+    slide(self->rows, self->query, self->offsets, self->offsets + self->frames - 1, self->width, self->frames,
+          self->cosines);
+    for (Py_ssize_t k = 0; k < self->count; k++) {
+        float best = -INFINITY;
+        for (int64_t o = cuts[2 * k]; o < cuts[2 * k + 1]; o++) {
+            float cosine = self->cosines[o] * inverse[o];
+            best = cosine > best ? cosine : best;
+        }
+        found[k] = (double)best / norm;
+    }
+    PyBuffer_Release(&window);
+    PyBuffer_Release(&scores);
+    Py_RETURN_NONE;
+}
+
+static void search_free(PyObject *object)
+{
+    Search *self = (Search *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    PyMem_Free(self->inverse);
+    PyMem_Free(self->cuts);
+    PyMem_Free(self->rows);
+    PyMem_Free(self->query);
+    PyMem_Free(self->cosines);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(object);
+    Py_DECREF(type);
+}
+
+static PyObject *search_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"features", "inverse", "cuts", "frames", "width", NULL};
+    PyObject *features, *inverse, *cuts;
+    Py_ssize_t frames, width, numbers;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOnn", names, &features, &inverse, &cuts, &frames, &width))
+        return NULL;
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    Search *self = (Search *)allocate(type, 0); /* zeroed */
+    if (!self)
+        return NULL;
+    self->frames = frames, self->width = width;
+    if (frames < 1 || width < 1 || frames > PY_SSIZE_T_MAX / 8 / width) {
+        PyErr_Format(PyExc_ValueError, "a window of %zd frames of %zd features", frames, width);
+        goto failed;
+    }
+    if (!(self->inverse = copied(inverse, 'f', ANY, &self->offsets)) ||
+        !(self->cuts = copied(cuts, 'q', ANY, &numbers)))
+        goto failed;
+    self->count = numbers / 2;
+    const Py_ssize_t length = self->offsets + frames - 1;
+    if (numbers % 2 || length > PY_SSIZE_T_MAX / 8 / width) {
+        PyErr_Format(PyExc_ValueError, "%zd cuts, %zd frames of %zd features", numbers, length, width);
+        goto failed;
+    }
+    for (Py_ssize_t k = 0; k < self->count; k++)
+        if (self->cuts[2 * k] < 0 || self->cuts[2 * k] >= self->cuts[2 * k + 1] ||
+            self->cuts[2 * k + 1] > self->offsets) {
+            PyErr_Format(PyExc_ValueError, "candidate %zd is outside of the bank", k);
+            goto failed;
+        }
+    Py_buffer given;
+    if (take(features, &given, 0, 'f', length * width) < 0)
+        goto failed;
+    self->rows = PyMem_Calloc((size_t)(length * width), sizeof(float));
+    self->query = PyMem_Calloc((size_t)(frames * width), sizeof(float));
+    self->cosines = PyMem_Calloc((size_t)self->offsets, sizeof(float));
+    if (!self->rows || !self->query || !self->cosines) {
+        PyBuffer_Release(&given);
+        PyErr_NoMemory();
+        goto failed;
+    }
+    for (Py_ssize_t t = 0; t < length; t++)
+        for (Py_ssize_t f = 0; f < width; f++)
+            self->rows[f * length + t] = ((const float *)given.buf)[t * width + f];
+    PyBuffer_Release(&given);
+    return (PyObject *)self;
+failed:
+    Py_DECREF(self);
+    return NULL;
+}
+
+static PyMethodDef search_methods[] = {
+    {"scores", (PyCFunction)search_scores, METH_VARARGS, "scores(window, out): see rtdecode/kernels.py"},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot search_slots[] = {
+    {Py_tp_new, search_new},
+    {Py_tp_dealloc, search_free},
+    {Py_tp_methods, search_methods},
+    {0, NULL},
+};
+PyType_Spec search_spec = {"rtdecode._kernels.Search", sizeof(Search), 0, Py_TPFLAGS_DEFAULT, search_slots};
