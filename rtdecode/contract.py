@@ -183,7 +183,8 @@ class ChannelMap:
 
     def apply(self, data: np.ndarray) -> np.ndarray:
         if self._unscaled:  # the common case, without a detour through float64
-            return self.pick(data).astype(np.float32, copy=False)
+            picked = self.pick(data)
+            return picked if picked.dtype == np.float32 else picked.astype(np.float32)
         x = self.pick(data) * self._pick_factor
         if len(self.reference):
             # Summed channel by channel: a mean over a (T, 2) block may differ in its last bit with T.

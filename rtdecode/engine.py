@@ -14,6 +14,7 @@ import numpy as np
 from rtdecode.bundle import Bundle, BundleSpec
 from rtdecode.engines import Session
 from rtdecode.preprocess import Preprocess
+from rtdecode.quality import all_finite
 from rtdecode.retrieve import Retriever
 from rtdecode.ring import Ring
 from rtdecode.transcribe import Transcriber
@@ -130,7 +131,7 @@ class Engine:
         frames = self.session.run(self._input(window.x))
         inferred = self._timer()
         for head in (frames.estimate, frames.log_probs):
-            if head is not None and not np.isfinite(head).all():
+            if head is not None and not all_finite(head):
                 raise ArithmeticError("the network's output is not finite")
         retrieved: Retrieved | None = None
         warnings: tuple[str, ...] = ()
@@ -161,18 +162,20 @@ class Engine:
         index, self._decisions = self._decisions, self._decisions + 1
         return Decision(index, self.run, self._next_sample, t, retrieved, hypothesis, stage_ms, warnings)
 
-    def rehearse(self) -> bool:
-        """Decide once more as before and forget it; False where nothing was decided yet.
+    def rehearse(self, network: bool = True) -> bool:
+        """Decide once more as before and forget it; False where nothing was decided yet. network: or only
+        what follows it.
 
         A decoder that sleeps between hops finds the caches cold: the first use costs up to twice the second.
         Done just before a hop is complete, so that it is the rehearsal that pays. It changes no state.
         """
         if not self._decisions:
             return False
-        last = self._windows.start - self._windows.hop
-        if last < self._ring.first:
-            return False
-        self.session.rehearse(self._input(self._ring.read(last, last + self._windows.size)))
+        if network:
+            last = self._windows.start - self._windows.hop
+            if last < self._ring.first:
+                return False
+            self.session.rehearse(self._input(self._ring.read(last, last + self._windows.size)))
         if self.retriever and self.retriever.ready() and not self.retriever.ended():
             self.retriever.rank()
         return True

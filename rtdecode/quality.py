@@ -3,7 +3,9 @@
 Knows nothing of clocks, models or screens. Thresholds are data (`Thresholds`), in the unit named there.
 """
 
+import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -66,14 +68,20 @@ def mains_hum(raw: np.ndarray, sfreq: float, limits: Thresholds = Thresholds()) 
     hum = np.zeros(raw.shape[1], bool)
     if len(raw) < 0.4 * sfreq:
         return hum
-    x = raw - raw.mean(axis=0)
-    power = np.square(x).mean(axis=0)
-    turn = 2j * np.pi * np.arange(len(x)) / sfreq
-    for hz in LINE_HZ:
-        if hz < sfreq / 2:
-            # twice the square of one Fourier coefficient is the mean square of that sine
-            hum |= 2 * np.abs(np.exp(-turn * hz) @ x / len(x)) ** 2 > limits.line * power
+    x = (raw - raw.mean(axis=0)).astype(np.float32, copy=False)
+    power = np.einsum("tc,tc->c", x, x) / len(x)
+    for sines in _mains(len(x), sfreq):
+        # twice the square of one Fourier coefficient is the mean square of that sine
+        hum |= 2 * np.square(sines @ x / len(x)).sum(axis=0) > limits.line * power
     return hum
+
+
+@cache
+def _mains(samples: int, sfreq: float) -> tuple[np.ndarray, ...]:
+    """Cosine and sine (2, samples) float32 of every mains frequency that this rate can hold."""
+    turns = np.arange(samples) / sfreq
+    angles = [2 * np.pi * hz * turns for hz in LINE_HZ if hz < sfreq / 2]
+    return tuple(np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32) for angle in angles)
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,7 @@ class Hold:
         self._last: np.ndarray | None = None  # newest row that was put out
         self._level = np.zeros(len(self.mask))
         self._changed = self.mask.copy()  # columns that are to go on from their last value
+        self.idle = not self.mask.any()
 
     def set(self, mask: np.ndarray, mix: Mix | None = None) -> None:
         """The mask from the next sample on: (columns,) bool. mix: makes some of the masked columns out of
@@ -124,10 +133,7 @@ class Hold:
             return
         self._changed |= self.mask | mask
         self.mask, self._mix = mask.copy(), mix
-
-    @property
-    def idle(self) -> bool:
-        return not (self.mask.any() or self._changed.any() or self._level.any())
+        self.idle = False
 
     def push(self, x: np.ndarray) -> np.ndarray:
         """(T, columns), a new array where anything is replaced or shifted."""
@@ -142,8 +148,17 @@ class Hold:
             self._level[self._changed] = (y[0] - before)[self._changed]
             self._changed[:] = False
             x = (y - self._level).astype(x.dtype)
-        self._last = x[-1].astype(np.float64)
+            self.idle = not (self.mask.any() or self._level.any())
+        if self._last is None:
+            self._last = x[-1].astype(np.float64)
+        else:
+            self._last[:] = x[-1]
         return x
+
+
+def all_finite(data: np.ndarray) -> bool:
+    """Whether there are only numbers: the sum of their squares tells, sooner, unless it is too large."""
+    return math.isfinite(np.vdot(data, data)) or bool(np.isfinite(data).all())
 
 
 class Repair:
@@ -174,10 +189,10 @@ class Repair:
         """data (T, C) -> finite data (the same array if it was), and where it was not: (T, used), or None."""
         if not len(data):
             return data, None
-        finite = np.isfinite(data)
-        if self._steady and finite.all():
-            self._good = data[-1].astype(np.float64)
+        if self._steady and all_finite(data):
+            self._good[:] = data[-1]
             return data, None
+        finite = np.isfinite(data)
         mask = None
         if self._levelled or not finite.all():
             data = data.copy()

@@ -40,8 +40,11 @@ class Ring:
         at = (self.stop - len(kept)) % self.capacity
         head = min(len(kept), self.capacity - at)
         for offset in (0, self.capacity):
-            self._rows[offset + at : offset + at + head] = kept[:head]
-            self._rows[offset : offset + len(kept) - head] = kept[head:]
+            if head == len(kept):
+                self._rows[offset + at : offset + at + head] = kept
+            else:
+                self._rows[offset + at : offset + self.capacity] = kept[:head]
+                self._rows[offset : offset + len(kept) - head] = kept[head:]
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """A (stop - start, C) view of rows [start, stop): valid until the next write."""

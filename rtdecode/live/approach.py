@@ -1,41 +1,114 @@
-"""How the core goes towards the end of a hop: what it waits for, and what it warms up while the rest comes.
+"""How the core goes towards the end of a hop: what it asks for, what it warms up, and how it waits.
 
-    most of a hop -> filtered while it comes -> rehearsed -> its last samples, as few as can be -> decided
+    most of a hop -> filtered while the rest comes -> [rehearsed, watched for] -> its last samples -> decided
 
-Knows the loop's turns, not its streams.
+A processor that has nothing to do is put to sleep, by the system or by the host of a virtual machine: it
+takes 0.1 ms to wake, and finds its caches cold. So shortly before the last samples should come, what follows
+the network is done once for nothing, and then they are looked for again and again. Where a stream comes in
+bursts, or hops are short, they are waited for as usual.
 """
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
 
 from rtdecode.live.decoding import Decoding
 from rtdecode.live.output import DecisionText
 from rtdecode.types import Decision
 
-AHEAD_S, TAIL_S = 0.003, 0.001  # before a hop is complete: when it is rehearsed; what is left to filter then
-REHEARSAL_SHARE = 0.7  # of the time between the two, which the rehearsal may take
+PULL_S = 0.05  # longest wait for samples: how soon the loop sees a stop, silence, or a lost parent
+WAITED_S = 2e-4  # a pull that took longer had to wait for samples
+TAIL_S = 0.002  # before a hop is complete: what is left to filter then
+EARLY_S, LATE_S = 4e-4, 3e-4  # before and after the last samples should come: how long they are watched for
+WATCH_SHARE = 0.04  # of a hop, which watching may take
+NAP_S = 2e-4  # a shorter wait is not worth falling asleep for
+REHEARSAL_S, REHEARSAL_SHARE = 3e-4, 0.7  # taken for its length at first; of the time left, what it may take
+FORGET = 0.995  # of the length of one that is left out, what is believed a hop later
+IN_VAIN = 10  # watched in vain so many times in a row, the next 2 ** IN_VAIN hops are not
+
+
+class Source(Protocol):
+    """Where samples come from (sources.lsl.LslSource)."""
+
+    def pull(self, min_samples: int, timeout_s: float) -> tuple[np.ndarray, np.ndarray]: ...
+    def waiting(self) -> int: ...
+    def watch(self, samples: int, until: float) -> bool: ...
 
 
 class Approach:
-    """sfreq: of the stream, Hz;  text: what encodes a decision;  warm: whether hops are rehearsed"""
+    """sfreq: of the stream, Hz;  hop_s: between decisions;  text: what encodes a decision
+    network   whether the network is rehearsed, too
+    came      timer seconds at which the newest samples could be read
+    waited    whether they had to be waited for
+    """
 
-    def __init__(self, sfreq: float, text: DecisionText, warm: bool):
-        self._ahead, self._tail = (max(1, round(s * sfreq)) for s in (AHEAD_S, TAIL_S))
-        self._least = self._tail if self._tail < self._ahead else 0  # at low rates both are the last sample
-        self._text, self._warm = text, warm
+    def __init__(
+        self,
+        sfreq: float,
+        hop_s: float,
+        text: DecisionText,
+        network: bool = False,
+        timer: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], None] = time.sleep,
+    ):
+        self._sfreq, self._text, self._network = sfreq, text, network
+        self._timer, self._sleep = timer, sleep
+        self._tail = max(1, round(TAIL_S * sfreq))
+        self._watches = WATCH_SHARE * hop_s >= EARLY_S + LATE_S
+        self._cost_s = REHEARSAL_S
+        self._in_vain = self._left_out = 0
+        self.came, self.waited, self._in_step = 0.0, False, False
 
-    def to_wait_for(self, needed: int) -> int:
-        """Samples to ask for, where `needed` complete a hop: nearly all, then nearly all of the rest."""
-        for left in (self._ahead, self._tail) if self._warm else (self._tail,):
-            if needed > 2 * left:
-                return needed - left
-        return needed
+    def pull(
+        self, source: Source, decoding: Decoding, last: Decision | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Samples towards the next hop, as LslSource.pull. last: the decision before"""
+        before = self._timer()
+        missing = decoding.samples_to_next_hop()
+        needed = self.to_wait_for(missing)
+        if missing <= self._tail and self._in_step and last is not None:
+            self._come_closer(source, decoding, last, missing)
+        found = source.pull(needed, PULL_S)
+        self.came = self._timer()
+        self.waited = self.came - before > WAITED_S
+        # they came just now: neither lay there already nor stayed away
+        self._in_step = self.waited and len(found[1]) >= needed
+        return found
 
-    def rehearse(self, decoding: Decoding, last: Decision | None) -> None:
-        """Once per hop while its last samples come, if it takes less time than they do.
+    def to_wait_for(self, missing: int) -> int:
+        """Samples to ask for, where `missing` complete a hop: nearly all, then the rest."""
+        return missing - self._tail if missing > self._tail else missing
 
-        A core that sleeps between hops finds its caches cold: this is what pays for it. last: the decision
-        before
-        """
-        if not self._warm or last is None or not self._least < decoding.samples_to_next_hop() <= self._ahead:
+    def _come_closer(self, source: Source, decoding: Decoding, last: Decision, missing: int) -> None:
+        """Be awake, with warm caches, when the last samples come."""
+        expected = self.came + missing / self._sfreq
+        begin = expected - EARLY_S
+        now = self._timer()
+        if self._cost_s > REHEARSAL_SHARE * (begin - now):
+            self._cost_s *= FORGET  # it may have been held up, that once
+        elif source.waiting() < missing:
+            now = self._nap(now, begin - self._cost_s)
+            if decoding.rehearse(self._network):
+                self._text.encode(last, {**last.stage_ms, "total": 0.0}, None)
+                began, now = now, self._timer()
+                took = now - began
+                # longer than thought: believed at once, for the next decision would wait for it
+                self._cost_s = max(took, 0.9 * self._cost_s + 0.1 * took)
+        if not self._watches or source.waiting() >= missing:
             return
-        cost_ms = last.stage_ms["infer"] + last.stage_ms["heads"]
-        if cost_ms < REHEARSAL_SHARE * 1e3 * (AHEAD_S - TAIL_S) and decoding.rehearse():
-            self._text.encode(last, {**last.stage_ms, "total": 0.0}, None)
+        if self._left_out < (1 << self._in_vain) - 1:
+            self._left_out += 1
+            return
+        self._left_out = 0
+        self._nap(now, begin)
+        came = source.watch(missing, expected + LATE_S)
+        self._in_vain = 0 if came else min(self._in_vain + 1, IN_VAIN)
+
+    def _nap(self, now: float, until: float) -> float:
+        """The time after it."""
+        if until - now < NAP_S:
+            return now
+        self._sleep(until - now)
+        return self._timer()

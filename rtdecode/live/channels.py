@@ -37,6 +37,7 @@ class Masked:
         self._map, self._where = channels, where
         self.made_of = np.zeros(len(channels.picks), int)
         self.picks, self.reference = channels.picks, channels.reference
+        self._rereferenced = len(channels.reference) > 0
         self._model = Hold(len(channels.picks))
         # what is subtracted from every channel must not carry the faults of one
         self._common = Hold(len(channels.reference))
@@ -78,7 +79,7 @@ class Masked:
     def apply(self, data: np.ndarray) -> np.ndarray:
         self.plain = self._map.apply(data)
         held = data
-        if len(self.reference):
+        if self._rereferenced:
             common = self._common.push(data[:, self.reference])
             if not self._common.idle:
                 held = data.copy()
@@ -199,6 +200,8 @@ class Channels:
 
     def warnings(self, sample: int) -> tuple[str, ...]:
         """What was wrong within the window of a decision at `sample`."""
+        if not (self._nan or self._faulty):
+            return ()
         found = []
         held = [name for name, at in self._nan.items() if sample - at < self._window]
         if held:

@@ -6,12 +6,13 @@ so nothing found here ever moves a window. It decides where a run ends and what 
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 WRONG_CLOCK_S = 60.0  # stamps further from our clock than this are of no clock of ours
 STEP_S = 0.1  # a smaller jump forward is taken for lost samples: arrivals are no sharper than this
+FEW = 4  # stamps that are faster looked at one by one
 SILENCE_S = 1.0  # a jump back after a longer silence has lost samples, too
 
 
@@ -102,6 +103,13 @@ class StampLine:
     def check(self, stamps: np.ndarray) -> tuple[np.ndarray, Gap | None]:
         """Times of the samples up to the first jump, and that jump. After it call `reset` or `accept`, and
         check the rest again."""
+        if len(stamps) <= FEW:
+            usual = self._take_few(stamps)
+            if usual == len(stamps):
+                return stamps, None
+            if usual:
+                rest, found = self.check(stamps[usual:])
+                return np.append(stamps[:usual], rest), found and replace(found, at=found.at + usual)
         times = np.empty(len(stamps))
         at = 0
         while at < len(stamps):
@@ -116,6 +124,28 @@ class StampLine:
         """The clock itself jumped by this much: the line moves along, the run goes on."""
         self._origin += seconds
         self._last = -math.inf
+
+    def _take_few(self, stamps: np.ndarray) -> int:
+        """Take the first of a few stamps, as far as they are themselves the times of their samples and no
+        jumps, without arrays: a decision waits for them. How many these are."""
+        fill, last, taken = self._fill, self._last, 0
+        if not self.regular or fill + len(stamps) > self._block:
+            return 0
+        # as in _piece, operation by operation
+        first, step = self._origin + self._a + self._index * self.period_s, self.period_s + self._b
+        tolerance = self.tolerance_s
+        for stamp in stamps.tolist():
+            error = stamp - (first + step * (fill + taken))
+            # nan compares with nothing: neither a stamp that is no number, nor a run that has not begun
+            if not (-tolerance <= error <= tolerance and stamp >= last):
+                break
+            self._errors[fill + taken] = error
+            last, taken = stamp, taken + 1
+        if taken:
+            self._last, self._fill = last, fill + taken
+            if self._fill == self._block:
+                self._finish_block()
+        return taken
 
     def _piece(self, stamps: np.ndarray, times: np.ndarray) -> tuple[int, float | None]:
         """Fill `times` within one block; the samples taken, and by how much the next one jumps."""

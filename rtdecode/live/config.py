@@ -19,7 +19,7 @@ class CoreConfig:
     policy         when behind: "latest" ranks only the newest hop, "every" ranks all, however late
     markers        name of a marker stream to show and log; empty: none
     realtime       whether the core asks for real-time priority and locked memory (priority.py), and rehearses
-                   every hop while its last samples come: 0.2 ms less, for 3 to 4 % of a core at 20 ms hops
+                   the network before every hop, for 3 to 4 % of a core at 20 ms hops
     processor      which one the core keeps to (processor.py): a number, "any", or "auto" until one is found
     batch          the shared batch that runs the network (live/batch.py); empty: the core does
     precision      of the network; less than fp32 must have been found to agree (engines/precision.py)

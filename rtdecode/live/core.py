@@ -41,13 +41,11 @@ from rtdecode.sources.lsl import BUFFER_S, Lost, LslSource, Search, Wanted
 from rtdecode.sources.markers import Marks
 from rtdecode.types import Decision, StreamInfo
 
-PULL_S = 0.05  # longest wait for samples: how soon the loop sees a stop, silence, or a lost parent
 LOOK_S = 0.02
 PICTURE_S, UNSEEN_S = 1 / 15, 1.0  # between two pictures; while nobody looks at them
 QUALITY_S = 0.5
 HEALTH_S = 5.0
 SPARE_S = 0.004  # pictures and the like are made where the next hop is at least so far away
-WAITED_S = 2e-4  # a pull that took longer had to wait for samples
 
 
 class Core:
@@ -83,7 +81,7 @@ class Core:
         self._pressure = Pressure(spec.hop_s, config.policy)
         self._marks = Marks(config.markers) if config.markers else None
         self._bad = config.bad
-        self._approach = Approach(self._sfreq, self._text, config.realtime)
+        self._approach = Approach(self._sfreq, spec.hop_s, self._text, config.realtime)
         self._story = Story()
         self._health = HealthMeter(1e3 * spec.hop_s, self._sfreq)
         self._checks = Checks(self._health, self._sfreq, self.say)
@@ -124,17 +122,15 @@ class Core:
             self._source.close()
 
     def _turn(self, source: LslSource, decoding: Decoding) -> None:
-        before = time.perf_counter()
         asked, self._asked = self._asked, time.monotonic()
         self._stall_s = self._asked - asked
         try:
-            needed = self._approach.to_wait_for(decoding.samples_to_next_hop())
-            data, stamps = source.pull(needed, PULL_S)
+            data, stamps = self._approach.pull(source, decoding, self._story.decision)
         except Lost:
             self._lost("its sender closed it")
             return
-        self._readable, now = time.perf_counter(), time.monotonic()
-        if self._readable - before > WAITED_S:
+        self._readable, now = self._approach.came, time.monotonic()
+        if self._approach.waited:
             self._pressure.idle(self._readable)
         if len(stamps):
             self._pulled = True
@@ -143,14 +139,13 @@ class Core:
                 self._health.forget_rate()
                 self._connector.rest()
             self._heard = now
+            self._tape.samples(data, stamps)
+            arrived, newest = source.now(), float(stamps[-1])
+            decoding.push(data, stamps, arrived, source.waiting)
+            # what follows may wait for a decision, not the other way round
             self._watch.samples(now)
             self._health.arrived(len(stamps), now)
-            self._tape.samples(data, stamps)
-            arrived = source.now()
-            self._checks.stamped(float(stamps[-1]), arrived)
-            decoding.push(data, stamps, arrived, source.waiting)
-            if not self._decided:
-                self._approach.rehearse(decoding, self._story.decision)
+            self._checks.stamped(newest, arrived)
         elif self._watch.tick(now) is State.LOST:
             opened = self._connector.look_elsewhere()
             if opened:

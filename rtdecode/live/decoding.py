@@ -152,13 +152,13 @@ class Decoding:
     def samples_to_next_hop(self) -> int:
         return self._engine.samples_to_next_hop()
 
-    def rehearse(self) -> bool:
+    def rehearse(self, network: bool = True) -> bool:
         """Warm up for a hop that is about to be complete (Engine.rehearse). The network's failures are for
         the hop itself to tell."""
         if self.stopped or self.script or self._dropping:
             return False
         with contextlib.suppress(Exception):
-            return self._engine.rehearse()
+            return self._engine.rehearse(network)
         return False
 
     def rebind(self, channels: ChannelMap, info: StreamInfo) -> None:
@@ -221,7 +221,7 @@ class Decoding:
         if self.script:
             self._follow(self.script, data, stamps)
             return
-        late_s = None if arrived is None else self._pace.arrived(len(stamps), arrived)
+        paced = _Once(lambda: None if arrived is None else self._pace.arrived(len(stamps), arrived))
         times = None
         if arrived is not None and self._arrivals:
             times = self._arrivals.take(len(stamps), arrived)
@@ -233,11 +233,13 @@ class Decoding:
             more = (len(stamps) - stop, waiting)
             done = self._decode(data[start:stop], t, more)
             if self._dropping:
+                paced()
                 self._drop(len(stamps) - start - done, waiting)
                 return
             if gap:
-                self._answer(gap, late_s)
+                self._answer(gap, paced())
             start = stop
+        paced()  # after the decision, which seldom needs it
 
     def _follow(self, script: Script, data: np.ndarray, stamps: np.ndarray) -> None:
         start, first = 0, self.total
@@ -348,6 +350,19 @@ class Decoding:
         if not held:
             return decision
         return dataclasses.replace(decision, warnings=(*decision.warnings, *held))
+
+
+class _Once:
+    """What `find` finds, looked for when first asked."""
+
+    def __init__(self, find: Callable[[], float | None]):
+        self._find, self._asked = find, False
+        self._found: float | None = None
+
+    def __call__(self) -> float | None:
+        if not self._asked:
+            self._asked, self._found = True, self._find()
+        return self._found
 
 
 def decision_window_s(bundle: Bundle) -> float:

@@ -48,7 +48,10 @@ class LineWriter:
             self.dropped += 1
             self._untold += 1
         encoded = line + b"\n"
-        self._waiting.append(encoded)
+        if not (self.held or self.closed or self._untold):
+            self._partial = encoded
+        else:
+            self._waiting.append(encoded)
         self.flush()
         if self.also is not None:
             self.also(encoded)

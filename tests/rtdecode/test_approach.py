@@ -1,75 +1,211 @@
-"""What the core waits for before a hop is complete.
+"""What the core asks for before a hop is complete, and how it waits for it.
 
-Why it matters: a piece of 0 samples would spin, one beyond the hop would delay its decision, and a rehearsal
-that takes longer than the samples it waits for costs what it should save.
+Why it matters: a piece of 0 samples would spin, one beyond the hop would delay its decision, a rehearsal that
+takes longer than the samples it waits for costs what it should save, and watching for a stream that never
+comes when expected would burn a processor.
 """
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtdecode.live.approach import TAIL_S, Approach
+from rtdecode.live.approach import EARLY_S, IN_VAIN, LATE_S, NAP_S, PULL_S, TAIL_S, WATCH_SHARE, Approach
 from rtdecode.live.output import DecisionText
 from rtdecode.types import Decision
 
+DECIDED = Decision(0, 1, 20, 1.0, None, None, {"preprocess": 0.1, "infer": 0.5, "heads": 0.1}, ())
+RATES = [64.0, 250.0, 500.0, 1000.0, 2048.0, 30000.0]
 
-class Hop:
-    """A decoder that needs so many more samples (Decoding, as far as the approach sees it)."""
 
-    def __init__(self, needed: int):
-        self.needed, self.rehearsed = needed, 0
+class Room:
+    """A stream that sends `burst` samples at a time, `late_s` after their times, and a decoder with hops of
+    `hop` samples; both by one clock that only moves while somebody waits or works."""
+
+    def __init__(
+        self, sfreq: float, hop: int, burst: int = 1, late_s: float = 0.0, rehearsal_s: float = 1e-4
+    ):
+        self.sfreq, self.hop, self.burst, self.late_s = sfreq, hop, burst, late_s
+        self.rehearsal_s, self.now, self.taken = rehearsal_s, 0.0, 0
+        self.asked: list[int] = []
+        self.naps: list[float] = []
+        self.rehearsed: list[bool] = []
+        self.watched: list[tuple[float, float]] = []  # from when to when
+        self.decided_at: list[float] = []
+        self.due: list[float] = []  # when each hop was complete
+
+    # --- the clock
+
+    def timer(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.now += seconds
+
+    # --- the source
+
+    def there(self, sample: int) -> float:
+        """When sample number `sample`, from 1, can be read."""
+        return -(-sample // self.burst) * self.burst / self.sfreq + self.late_s
+
+    def waiting(self) -> int:
+        found = 0
+        while self.there(self.taken + found + 1) <= self.now + 1e-12:
+            found += 1
+        return found
+
+    def pull(self, min_samples: int, timeout_s: float) -> tuple[np.ndarray, np.ndarray]:
+        self.asked.append(min_samples)
+        self.now = max(self.now, min(self.there(self.taken + min_samples), self.now + timeout_s))
+        found = self.waiting()
+        self.taken += found
+        return np.zeros((found, 1)), np.zeros(found)
+
+    def watch(self, samples: int, until: float) -> bool:
+        begin, there = self.now, self.there(self.taken + samples)
+        self.now = max(self.now, min(there, until))
+        self.watched.append((begin, self.now))
+        return there <= until
+
+    # --- the decoder
 
     def samples_to_next_hop(self) -> int:
-        return self.needed
+        return self.hop - self.taken % self.hop
 
-    def rehearse(self) -> bool:
-        self.rehearsed += 1
+    def rehearse(self, network: bool) -> bool:
+        self.rehearsed.append(network)
+        self.now += self.rehearsal_s
         return True
 
+    def run(self, approach: Approach, hops: int, last: Decision | None = DECIDED) -> None:
+        while self.taken < hops * self.hop:
+            before = self.taken // self.hop
+            approach.pull(self, self, last)  # type: ignore[arg-type]
+            if self.taken // self.hop > before:
+                self.due.append(self.there(self.taken // self.hop * self.hop))
+                self.decided_at.append(approach.came)
 
-def decided(infer_ms: float = 0.5) -> Decision:
-    return Decision(0, 1, 20, 1.0, None, None, {"preprocess": 0.1, "infer": infer_ms, "heads": 0.1}, ())
+
+def approach_of(room: Room, network: bool = False) -> Approach:
+    return Approach(room.sfreq, room.hop / room.sfreq, DecisionText(), network, room.timer, room.sleep)
 
 
-@given(hop=st.integers(1, 5000), sfreq=st.sampled_from([64.0, 250.0, 500.0, 1000.0, 2048.0, 30000.0]))
+@given(hop=st.integers(1, 5000), sfreq=st.sampled_from(RATES))
 def test_pieces_make_up_the_hop_and_the_last_is_small(hop: int, sfreq: float) -> None:
-    approach, needed, pieces = Approach(sfreq, DecisionText(), True), hop, list[int]()
+    approach, needed, pieces = Approach(sfreq, hop / sfreq, DecisionText()), hop, list[int]()
     while needed:
         piece = approach.to_wait_for(needed)
         assert 1 <= piece <= needed
         pieces.append(piece)
         needed -= piece
-    assert len(pieces) <= 3
-    assert pieces[-1] <= 2 * max(1, round(TAIL_S * sfreq))
+    assert len(pieces) <= 2
+    assert pieces[-1] <= max(1, round(TAIL_S * sfreq))
 
 
-def rehearsals(approach: Approach, hop: int, last: Decision | None) -> int:
-    heard = Hop(hop)
-    while heard.needed:
-        heard.needed -= approach.to_wait_for(heard.needed)
-        if heard.needed:  # else it is decided
-            approach.rehearse(heard, last)  # type: ignore[arg-type]
-    return heard.rehearsed
+@given(
+    hop_s=st.floats(0.002, 0.5),
+    sfreq=st.sampled_from(RATES),
+    burst=st.integers(1, 50),
+    late_s=st.floats(0.0, 0.005),
+    rehearsal_s=st.floats(1e-5, 0.003),
+)
+def test_no_decision_waits_for_what_should_speed_it_up(
+    hop_s: float, sfreq: float, burst: int, late_s: float, rehearsal_s: float
+) -> None:
+    room = Room(sfreq, max(1, round(hop_s * sfreq)), burst, late_s, rehearsal_s)
+    room.run(approach_of(room), 12)
+    # one rehearsal may be longer than was thought before the first of them
+    assert sum(at > due + 1e-9 for at, due in zip(room.decided_at, room.due, strict=True)) <= 1
+    assert all(nap > 0 for nap in room.naps)
 
 
-def test_a_hop_is_rehearsed_once_where_that_is_worth_it() -> None:
-    warm, cold = (Approach(1000.0, DecisionText(), warm) for warm in (True, False))
-    assert rehearsals(warm, 20, decided()) == 1
-    assert rehearsals(warm, 20, None) == 0, "nothing was decided yet"
-    assert rehearsals(cold, 20, decided()) == 0
+def test_the_last_samples_of_every_hop_are_rehearsed_and_watched_for() -> None:
+    room = Room(1000.0, 20)
+    room.run(approach_of(room), 50)
+    assert room.asked == [18, 2] * 50
+    assert len(room.rehearsed) == len(room.watched) == 50
+    assert room.decided_at == pytest.approx(room.due)
+    assert all(EARLY_S - 1e-9 < stop - begin < EARLY_S + NAP_S for begin, stop in room.watched)
+    assert room.watched[-1][1] - room.watched[-1][0] == pytest.approx(EARLY_S, rel=0.01)
+    assert all(nap < TAIL_S for nap in room.naps)
 
 
-@pytest.mark.parametrize(("infer_ms", "times"), [(1.2, 1), (1.4, 0), (30.0, 0)])
-def test_a_rehearsal_never_outlasts_the_wait(infer_ms: float, times: int) -> None:
-    assert rehearsals(Approach(1000.0, DecisionText(), True), 20, decided(infer_ms)) == times
+def test_nothing_is_rehearsed_before_the_first_decision() -> None:
+    room = Room(1000.0, 20)
+    room.run(approach_of(room), 3, last=None)
+    assert not room.rehearsed and not room.watched
 
 
-@pytest.mark.parametrize("sfreq", [128.0, 250.0, 256.0, 499.0, 500.0, 512.0, 2048.0])
-def test_at_low_rates_the_last_sample_leaves_the_time(sfreq: float) -> None:
-    assert rehearsals(Approach(sfreq, DecisionText(), True), round(0.04 * sfreq), decided()) == 1
+def test_the_network_is_rehearsed_where_that_was_asked_for() -> None:
+    rooms = Room(1000.0, 20), Room(1000.0, 20)
+    for room, network in zip(rooms, (False, True), strict=True):
+        room.run(approach_of(room, network), 3)
+        assert room.rehearsed == [network] * 3
 
 
-def test_a_hop_that_comes_in_one_piece_is_not_rehearsed() -> None:
-    warm, hop = Approach(1000.0, DecisionText(), True), Hop(20)
-    warm.rehearse(hop, decided())  # type: ignore[arg-type]
-    assert hop.rehearsed == 0
+def test_a_rehearsal_that_takes_too_long_is_not_repeated_for_ever() -> None:
+    room = Room(1000.0, 20, rehearsal_s=0.005)
+    room.run(approach_of(room), 100)
+    assert 1 <= len(room.rehearsed) <= 5
+    late = [at - due for at, due in zip(room.decided_at, room.due, strict=True)]
+    assert late[10:] == pytest.approx([0.0] * 90, abs=1e-9)
+
+
+@pytest.mark.parametrize(("sfreq", "hop"), [(1000.0, 10), (30000.0, 300), (250.0, 2)])
+def test_at_short_hops_nothing_is_watched_for(sfreq: float, hop: int) -> None:
+    assert hop / sfreq < (EARLY_S + LATE_S) / WATCH_SHARE
+    room = Room(sfreq, hop)
+    room.run(approach_of(room), 20)
+    assert not room.watched
+
+
+@pytest.mark.parametrize("sfreq", [64.0, 128.0, 250.0, 500.0, 2048.0, 30000.0])
+def test_slow_and_fast_streams_are_watched_for(sfreq: float) -> None:
+    room = Room(sfreq, round(0.1 * sfreq))
+    room.run(approach_of(room), 5)
+    assert len(room.watched) == len(room.rehearsed) == 5
+
+
+def test_a_stream_that_comes_in_bursts_is_asked_as_ever() -> None:
+    room = Room(1000.0, 20, burst=20)
+    room.run(approach_of(room), 50)
+    assert not room.watched and not room.rehearsed
+    assert room.decided_at == pytest.approx(room.due)
+
+
+def test_who_watches_in_vain_soon_leaves_it() -> None:
+    room = Room(1000.0, 20, burst=6)  # the last two samples come with others, 4 ms late
+    room.run(approach_of(room), 3000)
+    vain = [stop - begin for begin, stop in room.watched]
+    assert len(vain) < 100
+    assert sum(vain) < 0.001 * room.now
+    assert IN_VAIN >= 8
+
+
+def test_a_stream_that_became_regular_is_watched_for_again() -> None:
+    room = Room(1000.0, 20, burst=6)
+    approach = approach_of(room)
+    room.run(approach, 200)
+    room.burst, before = 1, len(room.watched)
+    room.run(approach, 200 + 2 * 2**IN_VAIN)
+    assert len(room.watched) - before > 2**IN_VAIN // 2
+
+
+def test_silence_ends_a_pull_in_time() -> None:
+    room = Room(1000.0, 20, late_s=10.0)
+    approach = approach_of(room)
+    _, stamps = approach.pull(room, room, DECIDED)  # type: ignore[arg-type]
+    assert not len(stamps)
+    assert approach.came == pytest.approx(PULL_S)
+    assert approach.waited
+
+
+def test_samples_that_lay_there_were_not_waited_for() -> None:
+    room = Room(1000.0, 20)
+    approach = approach_of(room)
+    room.now = 1.0
+    approach.pull(room, room, DECIDED)  # type: ignore[arg-type]
+    assert not approach.waited
+    approach.pull(room, room, DECIDED)  # type: ignore[arg-type]
+    assert approach.waited

@@ -130,7 +130,7 @@ def test_the_recorder_is_killed(bundle: Bundle, tmp_path: Path) -> None:
     with outlet(tmp_path, name, loop=True, speed=10.0), recording(tmp_path, bundle, name, decisions=140) as c:
         recorder = recorder_of(c, tmp_path)
         events = tmp_path / "log/events.jsonl"
-        wait_until(lambda: events.read_bytes().count(b'"decision"') > 10)
+        wait_until(lambda: events.exists() and events.read_bytes().count(b'"decision"') > 10)
         recorder.kill()
         c.wait_for(lambda c: c.said("error: recording stopped: the recorder has not answered"))
         assert c.end(60) == 0, c.err
