@@ -53,59 +53,72 @@ def decision_line(decision: Decision, stage_ms: dict[str, float], offset_s: floa
         ],
     }
     line["text"] = _text(text)
-    line["stage_ms"] = {stage: round(ms, 4) for stage, ms in stage_ms.items()}
+    line["stage_ms"] = {stage: _brief(ms) for stage, ms in stage_ms.items()}
     line["warnings"] = list(decision.warnings)
     return line
 
 
+def _brief(ms: float) -> float:
+    """To four digits; `round` takes four times as long where its code is not in the caches."""
+    return math.floor(1e4 * ms + 0.5) / 1e4 if math.isfinite(ms) else ms
+
+
 class DecisionText:
-    """`decision_line` with its kind as JSON text, several times faster: what a candidate says of itself is
-    written once, the rest is filled into a form. A decision waits for this text."""
+    """`decision_line` with its kind as JSON text, ten times faster: what a candidate says of itself is
+    written once, the rest is put between the words of a form. A decision waits for this text."""
 
     def __init__(self) -> None:
         self._bank: object = None  # whose candidates these are
-        self._said: list[str] = []
-        self._forms: dict[object, str] = {}
+        self._said: list[bytes] = []
+        self._forms: dict[object, list[bytes]] = {}
 
     def encode(self, decision: Decision, stage_ms: dict[str, float], offset_s: float | None) -> bytes:
         """One line without its end."""
         d, ranked = decision, decision.retrieved
         t_local = d.t + (offset_s or 0.0)
         if not (isinstance(ranked, Ranked) and math.isfinite(sum(stage_ms.values(), t_local))):
-            return self._plain(d, stage_ms, offset_s)
-        count, kind = len(ranked.order), (len(ranked.order), offset_s is None, *stage_ms)
-        form = self._forms.get(kind) or self._forms.setdefault(
-            kind, _form(count, offset_s is not None, stage_ms)
-        )
+            return _ENCODE({"kind": "decision", **decision_line(d, stage_ms, offset_s)}).encode()
         if ranked.said is not self._bank:
             self._bank = ranked.said
-            self._said = [_ENCODE({key: about[key] for key in _ABOUT})[1:-1] for about in ranked.said]
-        times = (d.t,) if offset_s is None else (d.t, t_local)
-        numbers = [*times, ranked.chance, ranked.window_s, ranked.margin, *ranked.scores, *ranked.probs]
-        shortest = orjson.dumps(numbers).decode()[1:-1].split(",")
-        hits = [""] * (3 * count)
+            about = [{key: said[key] for key in _ABOUT} for said in ranked.said]
+            self._said = [_ENCODE(said)[1:-1].encode() for said in about]
+        count, times = len(ranked.order), (d.t,) if offset_s is None else (d.t, t_local)
+        first = [
+            d.index,
+            d.run,
+            d.sample,
+            *times,
+            ranked.chance,
+            ranked.candidates,
+            ranked.window_s,
+            ranked.margin,
+        ]
+        stages = [_brief(ms) for ms in stage_ms.values()]
+        numbers = orjson.dumps([*first, *ranked.scores, *ranked.probs, *stages])[1:-1].split(b",")
+        hits, at = [b""] * (3 * count), len(first)
         hits[0::3] = [self._said[k] for k in ranked.order]
-        hits[1::3], hits[2::3] = shortest[-2 * count : -count], shortest[-count:]
-        text = "null" if d.text is None else _ENCODE(_text(d.text))
-        warnings = _ENCODE(list(d.warnings)) if d.warnings else "[]"
-        first, between = shortest[: -2 * count - 2], shortest[-2 * count - 2 : -2 * count]
-        about = (d.index, d.run, d.sample, *first, ranked.candidates, *between)
-        return (form % (*about, *hits, text, *stage_ms.values(), warnings)).encode()
+        hits[1::3], hits[2::3] = numbers[at : at + count], numbers[at + count : at + 2 * count]
+        text = b"null" if d.text is None else _ENCODE(_text(d.text)).encode()
+        warnings = _ENCODE(list(d.warnings)).encode() if d.warnings else b"[]"
+        kind = (count, len(times), *stage_ms)
+        line = self._forms.setdefault(kind, []) or self._begin(kind, count, len(times) > 1, stage_ms)
+        line[1::2] = [*numbers[:at], *hits, text, *numbers[at + 2 * count :], warnings]
+        return b"".join(line)
 
-    def _plain(self, decision: Decision, stage_ms: dict[str, float], offset_s: float | None) -> bytes:
-        return _ENCODE({"kind": "decision", **decision_line(decision, stage_ms, offset_s)}).encode()
-
-
-def _form(count: int, has_local: bool, stages: Iterable[str]) -> str:
-    """How a line is written that has so many hits."""
-    times = '"t": %s, "t_local": %s' if has_local else '"t": %s'
-    hits = ", ".join(f'{{"rank": {rank}, %s, "score": %s, "prob": %s}}' for rank in range(1, count + 1))
-    took = ", ".join(f'"{stage}": %.4f' for stage in stages)
-    return (
-        f'{{"kind": "decision", "schema": {SCHEMA}, "index": %d, "run": %d, "sample": %d, {times}, '
-        f'"retrieved": {{"chance": %s, "candidates": %d, "window_s": %s, "margin": %s, "hits": [{hits}]}}, '
-        f'"text": %s, "stage_ms": {{{took}}}, "warnings": %s}}'
-    )
+    def _begin(self, kind: object, count: int, has_local: bool, stages: Iterable[str]) -> list[bytes]:
+        """The words of a line with so many hits, and between each two of them room for a value."""
+        hit = '{{"rank": {}, %, "score": %, "prob": %}}'.format
+        local = ', "t_local": %' if has_local else ""
+        words = (
+            f'{{"kind": "decision", "schema": {SCHEMA}, "index": %, "run": %, "sample": %, "t": %'
+            f'{local}, "retrieved": {{"chance": %, "candidates": %, '
+            f'"window_s": %, "margin": %, "hits": [{", ".join(map(hit, range(1, count + 1)))}]}}, "text": %, '
+            f'"stage_ms": {{{", ".join(f"{_ENCODE(stage)}: %" for stage in stages)}}}, "warnings": %}}'
+        ).encode()
+        between = words.split(b"%")
+        line = self._forms[kind] = [b""] * (2 * len(between) - 1)
+        line[0::2] = between
+        return line
 
 
 def _text(text: Hypothesis | None) -> dict[str, Any] | None:
