@@ -6,6 +6,7 @@ evaluation of the same samples decides, at any speed, and nothing across a jump.
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import psutil
@@ -57,6 +58,18 @@ def test_headless_it_decides_as_offline_and_ends_with_the_file(tmp_path: Path) -
     assert_same(replay.decisions(), offline(78.0))
     assert replay.said("since 78.0 s: top-1")
     assert replay.said("chance")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processors are kept on Linux only")
+def test_who_plays_the_file_keeps_off_the_processor_of_who_decodes_it(tmp_path: Path) -> None:
+    with running(["-m", "rtdecode", *ARGUMENTS, "--headless"], tmp_path) as replay:
+        replay.wait_for(lambda replay: len(replay.out) > 2)
+        started = psutil.Process(replay.process.pid).children(recursive=True)
+        player = next(child for child in started if "--control" in child.cmdline())
+        free = set(player.cpu_affinity())
+        kept = [set(child.cpu_affinity()) for child in started if child != player]
+        # unless another decoder has it: then ours may run anywhere, and so may its player
+        assert any(free.isdisjoint(core) for core in kept) or all(free == core for core in kept)
 
 
 def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

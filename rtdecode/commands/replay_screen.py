@@ -16,6 +16,7 @@ from rtdecode.commands.player import Player
 from rtdecode.commands.screen import run_screen
 from rtdecode.errors import RecordingError
 from rtdecode.live.config import CoreConfig
+from rtdecode.live.processor import reserved
 from rtdecode.live.supervisor import Supervisor
 from rtdecode.snapshot import State
 from rtdecode.tracking import Figures
@@ -54,7 +55,10 @@ def run_replay_decoded(
     config = CoreConfig(
         str(bundle), name, wait_s=wait_s, assume_unit=assume_unit, policy="every", processor="auto"
     )
-    with Player(file, name, select=select, speed=speed, loop=loop, at_s=at_s) as player:
+    with (
+        reserved(config) as config,  # before the player starts, which keeps off the core's processor, too
+        Player(file, name, select=select, speed=speed, loop=loop, at_s=at_s) as player,
+    ):
         player.compare(bundle)
         for note in player.notes:
             say(f"note: {note}")

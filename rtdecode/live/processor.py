@@ -22,6 +22,7 @@ from rtdecode.live.config import CoreConfig
 
 AUTO, ANY = "auto", "any"
 _NAME = "\0rtdecode-processor-{}"
+_OURS: set[str] = set()  # processors that this process has claimed
 
 
 @contextlib.contextmanager
@@ -31,13 +32,17 @@ def reserved(config: CoreConfig) -> Iterator[CoreConfig]:
     "auto" becomes the fastest that no other core has, of equal ones the last, or "any" where there is none to
     spare: at least one stays for everything else. This thread, and what it starts, keep off it; the core
     moves there by itself (`keep_to`). ConfigError for one that is asked for by number and cannot be had.
+    Within another `reserved`, what that one gave is passed on.
     """
+    if config.processor in _OURS:
+        yield config
+        return
     claim = _claimed(config)
     if claim is None:
         yield dataclasses.replace(config, processor=ANY)
         return
     number, held = claim
-    with held:
+    with held, _ours(str(number)):
         before, place = os.sched_getaffinity(0), str(number)
         try:
             os.sched_setaffinity(0, before - {number})
@@ -72,6 +77,15 @@ def each_reserved(configs: Sequence[CoreConfig]) -> Iterator[list[CoreConfig]]:
             stack.close()
             found = [dataclasses.replace(config, processor=ANY) for config in configs]
         yield found
+
+
+@contextlib.contextmanager
+def _ours(place: str) -> Iterator[None]:
+    _OURS.add(place)
+    try:
+        yield
+    finally:
+        _OURS.discard(place)
 
 
 def keep_to(processor: str) -> None:

@@ -102,6 +102,17 @@ def test_one_asked_for_by_number_is_taken_or_refused_in_a_sentence(alone: None) 
 
 
 @linux
+def test_what_was_reserved_is_passed_on_within(alone: None) -> None:
+    first, last = sorted(os.sched_getaffinity(0))
+    with reserved(config("auto")) as found:
+        with reserved(found) as again:
+            assert again == found
+        assert os.sched_getaffinity(0) == {first}
+    with reserved(config(str(last))) as found:  # it was given back
+        assert found.processor == str(last) and os.sched_getaffinity(0) == {first}
+
+
+@linux
 def test_nothing_is_kept_for_several_threads_or_where_it_was_not_asked() -> None:
     before = os.sched_getaffinity(0)
     for asked in (config("auto", threads=2), config("any")):
