@@ -15,7 +15,9 @@ here has a twin in Python where it is used, which gives the same to rounding; `u
         (K,) float64 -> the first `count` <= MOST: candidates, scores, probabilities; as retrieval.ranking
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 from types import ModuleType
 
 MOST = 64  # candidates that `top` can give
@@ -26,13 +28,27 @@ try:
 except ImportError:  # no compiler, or another Python's
     _found = None
 
-_used = os.environ.get("RTDECODE_KERNELS") != "python"
+_VARIABLE, _PYTHON = "RTDECODE_KERNELS", "python"
+_used = os.environ.get(_VARIABLE) != _PYTHON
 
 
 def use(compiled: bool) -> None:
     """Whether what is made from now on uses compiled code, where there is any."""
     global _used
     _used = compiled
+
+
+@contextlib.contextmanager
+def children_in_python() -> Iterator[None]:
+    """Processes started meanwhile use what is written in Python."""
+    before = os.environ.get(_VARIABLE)
+    os.environ[_VARIABLE] = _PYTHON
+    try:
+        yield
+    finally:
+        os.environ.pop(_VARIABLE)
+        if before is not None:
+            os.environ[_VARIABLE] = before
 
 
 def kernels() -> ModuleType | None:

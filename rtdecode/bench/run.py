@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rtdecode import kernels
 from rtdecode.bench import compare, measure
 from rtdecode.bench.bundle import make_bench_bundle
 from rtdecode.bench.measure import Cell, Times
@@ -23,6 +24,7 @@ GRID = "64x1000,208x1000,306x1000,256x30000"
 FLOOD_S = 20.0
 EXTRA_P50_MS, EXTRA_P99_MS, CPU_SHARE, TIMES_FASTER = 0.25, 0.5, 0.15, 20.0
 BARE = "a bare loop: no filter, no ranking; extra"
+PLAIN = "rtdecode, nothing compiled: extra"
 WIDE = 300  # channels from which on the bars were set
 
 
@@ -132,6 +134,9 @@ def _cell(
         ):
             times = Times(more[f"{key}_p50"], more[f"{key}_p99"], more[f"{key}_max"], decoded.n, decoded.cpu)
             found.setdefault(who, []).append(times)
+        if kernels.available():
+            with kernels.children_in_python():
+                found.setdefault(PLAIN, []).append(measure.decoder(cell, bundle))
         found.setdefault("inference alone, same cadence", []).append(measure.inference(cell, bundle))
         found.setdefault("rtdecode: reading alone", []).append(measure.consumer(cell, measure.reading))
         found.setdefault(BARE, []).append(compare.bare_loop(cell, bundle))
