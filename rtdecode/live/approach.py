@@ -26,7 +26,8 @@ WATCH_SHARE = 0.04  # of a hop, which watching may take
 NAP_S = 2e-4  # a shorter wait is not worth falling asleep for
 REHEARSAL_S, REHEARSAL_SHARE = 3e-4, 0.7  # taken for its length at first; of the time left, what it may take
 FORGET = 0.995  # of the length of one that is left out, what is believed a hop later
-IN_VAIN = 10  # watched in vain so many times in a row, the next 2 ** IN_VAIN hops are not
+FORGIVEN = 3  # times in a row that a stream may be out of step; after n more, one hop of 2 ** n is tried
+IN_VAIN = 13  # times that are counted
 
 
 class Source(Protocol):
@@ -68,7 +69,8 @@ class Approach:
         before = self._timer()
         missing = decoding.samples_to_next_hop()
         needed = self.to_wait_for(missing)
-        if missing <= self._tail and self._in_step and last is not None:
+        soon = missing <= min(self._tail, PULL_S * self._sfreq)
+        if soon and self._in_step and last is not None:
             self._come_closer(source, decoding, last, missing)
         found = source.pull(needed, PULL_S)
         self.came = self._timer()
@@ -82,7 +84,16 @@ class Approach:
         return missing - self._tail if missing > self._tail else missing
 
     def _come_closer(self, source: Source, decoding: Decoding, last: Decision, missing: int) -> None:
-        """Be awake, with warm caches, when the last samples come."""
+        """Be awake, with warm caches, when the last samples come; what seldom works is seldom tried."""
+        if self._left_out < (1 << max(0, self._in_vain - FORGIVEN)) - 1:
+            self._left_out += 1
+            return
+        self._left_out = 0
+        in_step = self._met(source, decoding, last, missing)
+        self._in_vain = 0 if in_step else min(self._in_vain + 1, IN_VAIN)
+
+    def _met(self, source: Source, decoding: Decoding, last: Decision, missing: int) -> bool:
+        """Whether they came when they should, after all that was done before."""
         expected = self.came + missing / self._sfreq
         begin = expected - EARLY_S
         now = self._timer()
@@ -90,21 +101,20 @@ class Approach:
             self._cost_s *= FORGET  # it may have been held up, that once
         elif source.waiting() < missing:
             now = self._nap(now, begin - self._cost_s)
+            if source.waiting() >= missing:
+                return False
             if decoding.rehearse(self._network):
                 self._text.encode(last, {**last.stage_ms, "total": 0.0}, None)
                 began, now = now, self._timer()
                 took = now - began
                 # longer than thought: believed at once, for the next decision would wait for it
                 self._cost_s = max(took, 0.9 * self._cost_s + 0.1 * took)
-        if not self._watches or source.waiting() >= missing:
-            return
-        if self._left_out < (1 << self._in_vain) - 1:
-            self._left_out += 1
-            return
-        self._left_out = 0
+        if source.waiting() >= missing:
+            return False
+        if not self._watches:
+            return True
         self._nap(now, begin)
-        came = source.watch(missing, expected + LATE_S)
-        self._in_vain = 0 if came else min(self._in_vain + 1, IN_VAIN)
+        return source.watch(missing, expected + LATE_S)
 
     def _nap(self, now: float, until: float) -> float:
         """The time after it."""

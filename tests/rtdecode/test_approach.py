@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtdecode.live.approach import EARLY_S, IN_VAIN, LATE_S, NAP_S, PULL_S, TAIL_S, WATCH_SHARE, Approach
+from rtdecode.live.approach import (
+    EARLY_S,
+    FORGIVEN,
+    IN_VAIN,
+    LATE_S,
+    NAP_S,
+    PULL_S,
+    TAIL_S,
+    WATCH_SHARE,
+    Approach,
+)
 from rtdecode.live.output import DecisionText
 from rtdecode.types import Decision
 
@@ -115,8 +125,9 @@ def test_no_decision_waits_for_what_should_speed_it_up(
 ) -> None:
     room = Room(sfreq, max(1, round(hop_s * sfreq)), burst, late_s, rehearsal_s)
     room.run(approach_of(room), 12)
-    # one rehearsal may be longer than was thought before the first of them
-    assert sum(at > due + 1e-9 for at, due in zip(room.decided_at, room.due, strict=True)) <= 1
+    # one rehearsal may be longer than was thought before the first of them; what it made late tells less of
+    # when the next samples come, for a few hops
+    assert sum(at > due + 1e-9 for at, due in zip(room.decided_at, room.due, strict=True)) <= 1 + FORGIVEN
     assert all(nap > 0 for nap in room.naps)
 
 
@@ -183,13 +194,35 @@ def test_who_watches_in_vain_soon_leaves_it() -> None:
     assert IN_VAIN >= 8
 
 
+class Uneven(Room):
+    """The samples before the last two of a hop are 1.5 ms late: the last ones come sooner than expected."""
+
+    def there(self, sample: int) -> float:
+        late = 0.0015 if sample % self.hop == self.hop - 2 else 0.0
+        before = (sample - 1) / self.sfreq + 0.0015 if sample % self.hop == self.hop - 1 else 0.0
+        return max(sample / self.sfreq + late, before)
+
+
+def test_a_stream_that_comes_sooner_than_it_should_is_not_slept_through() -> None:
+    room = Uneven(1000.0, 20)
+    room.run(approach_of(room), 3000)
+    late = [at > due + 1e-9 for at, due in zip(room.decided_at, room.due, strict=True)]
+    assert 1 <= sum(late) <= 2 * IN_VAIN
+
+
+def test_a_stream_of_seconds_between_samples_is_waited_for_as_usual() -> None:
+    room = Room(2.0, 4)
+    room.run(approach_of(room), 5)
+    assert not room.naps and not room.rehearsed
+
+
 def test_a_stream_that_became_regular_is_watched_for_again() -> None:
     room = Room(1000.0, 20, burst=6)
     approach = approach_of(room)
     room.run(approach, 200)
     room.burst, before = 1, len(room.watched)
-    room.run(approach, 200 + 2 * 2**IN_VAIN)
-    assert len(room.watched) - before > 2**IN_VAIN // 2
+    room.run(approach, 200 + 2 * 2 ** (IN_VAIN - FORGIVEN))
+    assert len(room.watched) - before > 2 ** (IN_VAIN - FORGIVEN) // 2
 
 
 def test_silence_ends_a_pull_in_time() -> None:
