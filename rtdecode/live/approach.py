@@ -25,6 +25,7 @@ EARLY_S, LATE_S = 4e-4, 3e-4  # before and after the last samples should come: h
 WATCH_SHARE = 0.04  # of a hop, which watching may take
 NAP_S = 2e-4  # a shorter wait is not worth falling asleep for
 REHEARSAL_S, REHEARSAL_SHARE = 3e-4, 0.7  # taken for its length at first; of the time left, what it may take
+AT_LEAST = 0.5  # of the time that samples should take: a stream that is faster is no live one
 FORGET = 0.995  # of the length of one that is left out, what is believed a hop later
 FORGIVEN = 3  # times in a row that a stream may be out of step; after n more, one hop of 2 ** n is tried
 IN_VAIN = 13  # times that are counted
@@ -66,7 +67,7 @@ class Approach:
         self, source: Source, decoding: Decoding, last: Decision | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Samples towards the next hop, as LslSource.pull. last: the decision before"""
-        before = self._timer()
+        before, came = self._timer(), self.came
         missing = decoding.samples_to_next_hop()
         needed = self.to_wait_for(missing)
         soon = missing <= min(self._tail, PULL_S * self._sfreq)
@@ -75,8 +76,9 @@ class Approach:
         found = source.pull(needed, PULL_S)
         self.came = self._timer()
         self.waited = self.came - before > WAITED_S
-        # they came just now: neither lay there already nor stayed away
-        self._in_step = self.waited and len(found[1]) >= needed
+        # they came just now and as fast as they should: neither lay there, nor stayed away, nor are replayed
+        enough, took = len(found[1]), self.came - came
+        self._in_step = self.waited and enough >= needed and took > AT_LEAST * enough / self._sfreq
         return found
 
     def to_wait_for(self, missing: int) -> int:

@@ -210,6 +210,20 @@ def test_a_stream_that_comes_sooner_than_it_should_is_not_slept_through() -> Non
     assert 1 <= sum(late) <= 2 * IN_VAIN
 
 
+class Replayed(Room):
+    """Twenty times as fast as it says."""
+
+    def there(self, sample: int) -> float:
+        return super().there(sample) / 20
+
+
+def test_a_recording_replayed_at_speed_is_waited_for_as_usual() -> None:
+    room = Replayed(250.0, 10)
+    room.run(approach_of(room), 100)
+    assert not room.naps and not room.rehearsed
+    assert room.decided_at == pytest.approx(room.due)
+
+
 def test_a_stream_of_seconds_between_samples_is_waited_for_as_usual() -> None:
     room = Room(2.0, 4)
     room.run(approach_of(room), 5)
