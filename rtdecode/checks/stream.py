@@ -20,7 +20,8 @@ from rtdecode.contract import Contract
 from rtdecode.errors import RecordingError, RtdecodeError, StreamError
 from rtdecode.live.connector import Connector
 from rtdecode.score import Heard
-from rtdecode.sources.lsl import Lost, LslSource, OffsetWatch, Search, Wanted, select
+from rtdecode.sources.lsl import Lost, LslSource, Search, Wanted, select
+from rtdecode.sources.offset_watch import OffsetWatch
 from rtdecode.types import StreamInfo
 
 CHUNK_S, PULL_S, LOOK_S = 0.02, 0.1, 0.02

@@ -20,14 +20,12 @@ import numpy as np
 import pylsl
 
 from rtdecode.errors import ContractError, StreamError
-from rtdecode.sources.offset import Offset
+from rtdecode.sources.offset_watch import OffsetWatch
 from rtdecode.sources.predicate import parse
 from rtdecode.types import StreamInfo
 
 RESOLVE_S = 1.0  # shorter waits return only some of the streams that are there
 BUFFER_S = 60  # what liblsl holds for us; beyond it the oldest samples vanish, which the stamps betray
-OFFSET_EVERY_S = 2.0
-AGAIN_S = 0.1
 PATIENT_S, PAUSE_S = 10.0, 2.0  # of looking for a stream without a pause, and the longest pause then
 
 _FORMATS = {
@@ -227,10 +225,10 @@ def pause_s(elapsed_s: float) -> float:
 
 def _let_go() -> None:
     """Whoever else is ready to run on this processor goes first."""
-    if sys.platform == "win32":
-        time.sleep(0)
-    else:
+    if sys.platform == "linux":
         os.sched_yield()
+    else:
+        time.sleep(0)
 
 
 class LslSource:
@@ -323,51 +321,6 @@ class LslSource:
         """Let go of the inlet. The clock thread keeps it until its own call returns, so nobody waits here."""
         self.clock.close()
         del self._inlet
-
-
-class OffsetWatch:
-    """Asks for a clock offset again and again, on a thread of its own: the answer may never come.
-
-    measure  seconds to wait -> offset; TimeoutError without an answer, RuntimeError when there never will be
-    """
-
-    def __init__(self, measure: Callable[[float], float], every_s: float = OFFSET_EVERY_S):
-        self.offset = Offset()
-        self._steps: list[float] = []
-        self._measure, self._every_s = measure, every_s
-        self._closed, self._wake = False, threading.Event()
-        threading.Thread(target=self._work, name="clock", daemon=True).start()
-
-    def take_step(self) -> float:
-        """By how much the clocks jumped against each other since the last call."""
-        total = 0.0
-        while self._steps:
-            total += self._steps.pop()
-        return total
-
-    def ask_again(self) -> None:
-        """There is reason to believe that the offset changed."""
-        self._wake.set()
-
-    def close(self) -> None:
-        """Waits for nothing; the thread ends when its question does."""
-        self._closed = True
-        self._wake.set()
-
-    def _work(self) -> None:
-        # the first answer takes 0.65 s by liblsl's construction, and for ever where UDP is blocked
-        while not self._closed:
-            try:
-                step = self.offset.push(self._measure(1.0))
-            except (TimeoutError, pylsl.util.TimeoutError):
-                self._wake.wait(AGAIN_S)
-                continue
-            except RuntimeError:
-                return
-            if step is not None:
-                self._steps.append(step)
-            self._wake.wait(self._every_s)
-            self._wake.clear()
 
 
 def _gone(name: str, problem: Exception) -> StreamError:

@@ -14,7 +14,8 @@ from typing import Any
 import pylsl
 
 from rtdecode.errors import StreamError
-from rtdecode.sources.lsl import Found, OffsetWatch, Search, Wanted, recognisable, select
+from rtdecode.sources.lsl import Found, Search, Wanted, recognisable, select
+from rtdecode.sources.offset_watch import OffsetWatch
 
 LONGEST = 1000  # characters of one marker; the longest sentence with its times, as JSON, has half of that
 HELD = 256  # markers that wait to be taken; beyond it the oldest are dropped and counted

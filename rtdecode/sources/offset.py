@@ -1,4 +1,4 @@
-"""From a stream's clock to ours, out of repeated measurements. Pure: measuring is lsl.py's business."""
+"""From a stream's clock to ours, out of repeated measurements. Pure: who measures is offset_watch.py."""
 
 import math
 from collections import deque

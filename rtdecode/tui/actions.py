@@ -4,6 +4,7 @@ A mix-in, so that app.py holds what is drawn and when, and this what is chosen. 
 decoder.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,18 +42,18 @@ class Actions(ScreenApp[None]):
     off: set[str]
     big: str
 
-    def update(self, everything: bool = False) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def update(self, everything: bool = False) -> None: ...
 
-    def page_size(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def page_size(self) -> int: ...
 
-    def channels(self, shown: Snapshot) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def channels(self, shown: Snapshot) -> int: ...
 
     @property
-    def silent_s(self) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def silent_s(self) -> float: ...
 
     @property
     def frozen(self) -> bool:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtdecode.live.clock import ArrivalTimes, Gap, Pace, StampLine, wrong_clock_s
-from rtdecode.sources.lsl import OffsetWatch
 from rtdecode.sources.offset import Offset
+from rtdecode.sources.offset_watch import OffsetWatch
 
 
 def follow(
