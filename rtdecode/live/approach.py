@@ -70,8 +70,7 @@ class Approach:
         before, came = self._timer(), self.came
         missing = decoding.samples_to_next_hop()
         needed = self.to_wait_for(missing)
-        soon = missing <= min(self._tail, PULL_S * self._sfreq)
-        if soon and self._in_step and last is not None:
+        if missing <= self._tail and self._in_step and last is not None:
             self._come_closer(source, decoding, last, missing)
         found = source.pull(needed, PULL_S)
         self.came = self._timer()

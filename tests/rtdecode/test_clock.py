@@ -195,3 +195,45 @@ def test_a_step_of_the_offset_is_handed_out_once() -> None:
 def test_a_clock_that_is_none_of_ours() -> None:
     assert wrong_clock_s(1000.0, 2.0, 1003.0) is None
     assert wrong_clock_s(1.7e9, 2.0, 1000.0) == pytest.approx(1.7e9, rel=1e-3)
+
+
+def told(stamps: np.ndarray, sizes: list[int]) -> tuple[list[float], list[tuple[int, float]], int]:
+    """Times, jumps (sample, seconds) and the count of backward stamps, fed in pieces of these sizes."""
+    line, times, jumps, at, turn = StampLine(1000.0), list[float](), list[tuple[int, float]](), 0, 0
+    while at < len(stamps):
+        size = sizes[turn % len(sizes)]
+        turn, stop = turn + 1, min(at + size, len(stamps))
+        while at < stop:
+            found, gap = line.check(stamps[at:stop])
+            times += found.tolist()
+            at += len(found)
+            if gap:
+                assert gap.at == len(found)
+                jumps.append((at, gap.seconds))
+                line.accept(gap.seconds)
+    return times, jumps, line.backward
+
+
+@settings(deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    sizes=st.lists(st.integers(1, 6), min_size=1, max_size=5),
+    odd=st.lists(
+        st.tuples(st.integers(0, 2999), st.sampled_from(["gap", "back", "nan", "late"])), max_size=6
+    ),
+)
+def test_a_few_stamps_at_a_time_tell_what_all_of_them_tell(
+    seed: int, sizes: list[int], odd: list[tuple[int, str]]
+) -> None:
+    stamps = 100.0 + np.arange(3000) / 1000.0 + np.random.default_rng(seed).normal(0, 5e-5, 3000)
+    for at, what in odd:
+        if what == "gap":
+            stamps[at:] += 1.0
+        elif what == "late":
+            stamps[at:] += 0.0012
+        else:
+            stamps[at] = np.nan if what == "nan" else stamps[at] - 0.0011
+    times, jumps, backward = told(stamps, [3000])
+    found, others, count = told(stamps, sizes)
+    assert np.array_equal(times, found, equal_nan=True)
+    assert (jumps, backward) == (others, count)

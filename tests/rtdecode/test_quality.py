@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtdecode.quality import FLAT, NOISY, RAILED, USED, Repair, channel_states
+from rtdecode.quality import FLAT, NOISY, RAILED, USED, Hold, Repair, all_finite, channel_states
 
 LABELS = ("Fz", "Cz", "Pz", "Oz")
 
@@ -80,3 +80,31 @@ def test_pieces_equal_whole(sizes: list[int]) -> None:
         parts.append(repair.push(data[at : at + size])[0])
         at += len(parts[-1])
     np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_numbers_too_large_to_be_squared_are_numbers() -> None:
+    huge = np.full((1, 3), 1e30, np.float32)
+    assert all_finite(huge)
+    for bad in (np.nan, np.inf, -np.inf):
+        huge[0, 1] = bad
+        assert not all_finite(huge)
+
+
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=20))
+def test_what_is_let_go_keeps_its_level_in_any_pieces(sizes: list[int]) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 3)).cumsum(axis=0)
+    held = []
+    for pieces in ([30], sizes):
+        hold, out, at = Hold(3), [], 30
+        hold.push(x[:10])
+        hold.set(np.array([True, False, False]))
+        hold.push(x[10:30])
+        hold.set(np.zeros(3, bool))
+        while at < len(x):
+            for size in pieces:
+                out.append(hold.push(x[at : at + size]))
+                at += size
+        held.append(np.concatenate(out))
+    assert np.array_equal(held[0], held[1])
+    assert held[0][0, 0] == x[9, 0]  # from where it was held
+    assert np.allclose(np.diff(held[0], axis=0), np.diff(x[30:], axis=0))
