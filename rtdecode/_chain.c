@@ -1,20 +1,26 @@
-/* Chain: band-pass, resampling and scaling in one loop over samples. Its twin is in rtdecode/preprocess.py. */
+/* Chain: band-pass, resampling and scaling in one loop over samples. Its twin is in rtdecode/preprocess.py.
+ *
+ * An output is a weighted sum over many inputs. Its twin looks back over them when it is due; here every input is
+ * carried on into the few outputs it belongs to, so that an output that is due lacks its newest input only. The
+ * products are the same and are summed in the same order.
+ */
 #include "_kernels.h"
 
 #define LONG (1 << 20) /* bytes of samples from which on other threads may run meanwhile */
 
 typedef struct {
     PyObject_HEAD
-    Py_ssize_t channels, sections, taps;
+    Py_ssize_t channels, sections, taps, open;
     int64_t up, down, seen, made; /* the last two: inputs, outputs since `reset` */
+    int carried;                  /* whether the newest input is in all its outputs */
     int busy;                     /* somebody is pushing, perhaps without the interpreter's lock */
     double clamp;
     double *sos, *settled;    /* (sections, 6), (sections, 2) */
     double *phases;           /* (up, taps), newest input last */
     double *centre, *scale;   /* (channels) */
     double *state;            /* (sections, 2, channels) */
-    double *past;             /* (2 * taps, channels): every input twice, so that the newest taps lie together */
-    double *row;              /* (channels) */
+    double *sums;             /* (open, channels): of output n, so far, in row n % open; the rest are 0 */
+    double *row;              /* (channels): the newest input, filtered */
 } Chain;
 
 /* One row through second-order sections, transposed direct form II: every channel by the same operations in
@@ -34,22 +40,35 @@ WIDEST static void sections(const double *restrict sos, double *restrict state, 
     }
 }
 
-/* sum[c]: of taps[k] * rows[k][c], oldest first */
-WIDEST static void weigh(const double *restrict weights, const double *restrict rows, Py_ssize_t taps,
-                         Py_ssize_t channels, double *restrict sum)
+WIDEST static void add(double weight, const double *restrict row, Py_ssize_t channels, double *restrict sum)
 {
-    memset(sum, 0, (size_t)channels * sizeof *sum);
-    for (Py_ssize_t k = 0; k < taps; k++, rows += channels) {
-        const double weight = weights[k];
-        for (Py_ssize_t c = 0; c < channels; c++)
-            sum[c] += weight * rows[c];
-    }
+    for (Py_ssize_t c = 0; c < channels; c++)
+        sum[c] += weight * row[c];
+}
+
+/* Output n: its newest input; the row of its sum; what input number `input`, one of its taps, weighs in it. */
+static int64_t newest_of(const Chain *self, int64_t n) { return n * self->down / self->up; }
+static double *sum_of(const Chain *self, int64_t n) { return self->sums + n % self->open * self->channels; }
+static double weight_of(const Chain *self, int64_t n, int64_t input)
+{
+    return self->phases[(n * self->down % self->up + 1) * self->taps - 1 - (newest_of(self, n) - input)];
+}
+
+/* The newest input into the outputs that are not due yet. Nothing waits for that: done before the next input,
+ * or in an empty push. */
+static void carry(Chain *self)
+{
+    if (!self->carried)
+        for (int64_t n = self->made; newest_of(self, n) < self->seen - 1 + self->taps; n++)
+            add(weight_of(self, n, self->seen - 1), self->row, self->channels, sum_of(self, n));
+    self->carried = 1;
 }
 
 static void chain_begin(Chain *self)
 {
     self->seen = self->made = 0;
-    memset(self->past, 0, (size_t)(2 * self->taps * self->channels) * sizeof(double));
+    self->carried = 1;
+    memset(self->sums, 0, (size_t)(self->open * self->channels) * sizeof(double));
 }
 
 static int chain_is_busy(Chain *self)
@@ -71,8 +90,9 @@ static PyObject *chain_reset(Chain *self, PyObject *unused)
 /* One sample of float32 (width 4) or float64, which need not be aligned. */
 static void chain_sample(Chain *self, const char *x, Py_ssize_t width, float **out)
 {
-    const Py_ssize_t channels = self->channels, slot = (Py_ssize_t)(self->seen % self->taps);
-    double *row = self->past + slot * channels;
+    const Py_ssize_t channels = self->channels;
+    double *row = self->row;
+    carry(self);
     if (width == 8)
         memcpy(row, x, (size_t)channels * sizeof *row);
     else
@@ -86,18 +106,16 @@ static void chain_sample(Chain *self, const char *x, Py_ssize_t width, float **o
             for (Py_ssize_t c = 0; c < channels; c++)
                 self->state[s * channels + c] = self->settled[s] * row[c];
     sections(self->sos, self->state, row, self->sections, channels);
-    memcpy(row + self->taps * channels, row, (size_t)channels * sizeof *row);
     self->seen++;
-    /* output n needs inputs up to n * down / up */
-    for (; self->made * self->down / self->up < self->seen; self->made++) {
-        const int64_t newest = self->made * self->down / self->up; /* the input just taken */
-        weigh(self->phases + self->made * self->down % self->up * self->taps,
-              self->past + (newest % self->taps + 1) * channels, self->taps, channels, self->row);
+    self->carried = 0;
+    for (; newest_of(self, self->made) < self->seen; self->made++, *out += channels) {
+        double *sum = sum_of(self, self->made);
+        add(weight_of(self, self->made, self->seen - 1), row, channels, sum);
         for (Py_ssize_t c = 0; c < channels; c++) {
-            const double y = (self->row[c] - self->centre[c]) / self->scale[c];
+            const double y = (sum[c] - self->centre[c]) / self->scale[c];
             (*out)[c] = (float)(y > self->clamp ? self->clamp : y < -self->clamp ? -self->clamp : y);
         }
-        *out += channels;
+        memset(sum, 0, (size_t)channels * sizeof *sum);
     }
 }
 
@@ -126,6 +144,8 @@ static PyObject *pushed(Chain *self, PyObject *given, PyObject *wanted)
         lent = PyEval_SaveThread();
     for (Py_ssize_t t = 0; t < rows; t++)
         chain_sample(self, x + t * sample, width, &out);
+    if (!rows)
+        carry(self);
     if (lent)
         PyEval_RestoreThread(lent);
     PyBuffer_Release(&samples);
@@ -149,7 +169,7 @@ static void chain_free(PyObject *object)
     Chain *self = (Chain *)object;
     PyTypeObject *type = Py_TYPE(object);
     double *owned[] = {self->sos,   self->settled, self->phases, self->centre,
-                       self->scale, self->state,   self->past,   self->row};
+                       self->scale, self->state,   self->sums,   self->row};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         PyMem_Free(owned[i]);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
@@ -191,9 +211,11 @@ static PyObject *chain_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->taps = numbers / up;
     const size_t channels = (size_t)self->channels;
     self->state = PyMem_Calloc(2 * (size_t)self->sections * channels + 1, sizeof(double));
-    self->past = PyMem_Calloc(2 * (size_t)self->taps * channels, sizeof(double));
+    self->open = (Py_ssize_t)(self->taps * up / down) + 2; /* outputs that one input belongs to, at most */
+    self->sums = PyMem_Calloc((size_t)self->open * channels, sizeof(double));
     self->row = PyMem_Calloc(channels, sizeof(double));
-    if (!self->state || !self->past || !self->row) {
+    self->carried = 1;
+    if (!self->state || !self->sums || !self->row) {
         PyErr_NoMemory();
         goto failed;
     }
