@@ -2,40 +2,44 @@
 #include "_kernels.h"
 
 #define TINY 1e-12
-#define BLOCK 64 /* offsets whose sums stay in registers */
+#define BLOCK 128 /* frames of the bank whose sums stay in registers */
+#define APART 16  /* between two features: rows at powers of two would share few places of a cache */
+#define LINE 64   /* bytes of a cache line, where rows begin */
 
 typedef struct {
     PyObject_HEAD
-    Py_ssize_t frames, width, offsets, count;
+    Py_ssize_t frames, width, offsets, count, length;
     float *inverse;                /* (offsets) */
     int64_t *cuts;                 /* (2 K), a copy: what was checked cannot change */
-    float *rows, *query, *cosines; /* (F, T), (frames, F), (offsets) */
+    float *query, *sums;           /* (frames, F); (frames - 1 + length), length >= T */
+    char *memory;                  /* (F, length + APART) float from the first line on: the bank, 0 behind its end */
 } Search;
 
-/* out[o]: sum over frames and features of z (frames, width) times the window from o of rows (width, length).
- * Many offsets at a time, so that their sums stay in registers. */
-WIDEST static void slide(const float *restrict rows, const float *restrict z, Py_ssize_t offsets, Py_ssize_t length,
-                         Py_ssize_t width, Py_ssize_t frames, float *restrict out)
+static float *rows_of(const Search *self)
 {
-    for (Py_ssize_t o = 0; o < offsets; o += BLOCK) {
-        float sums[BLOCK] = {0};
-        if (offsets - o >= BLOCK) {
-            for (Py_ssize_t f = 0; f < width; f++)
-                for (Py_ssize_t k = 0; k < frames; k++) {
-                    const float weight = z[k * width + f], *from = rows + f * length + o + k;
-                    for (Py_ssize_t i = 0; i < BLOCK; i++)
-                        sums[i] += weight * from[i];
-                }
-            memcpy(out + o, sums, sizeof sums);
-            continue;
+    return (float *)(self->memory + (LINE - (uintptr_t)self->memory % LINE) % LINE);
+}
+
+/* out[frames - 1 + o]: sum over frames and features of z (frames, width) times the window from o of rows (width,
+ * length), length a multiple of BLOCK. Frame k of the query times a block of the bank belongs k frames further to
+ * the left; what it adds before the first window is never read. */
+CONTRACTED WIDEST static void slide(const float *restrict rows, const float *restrict z, Py_ssize_t length,
+                                    Py_ssize_t width, Py_ssize_t frames, float *restrict out)
+{
+    memset(out, 0, (size_t)(frames - 1 + length) * sizeof *out);
+    for (Py_ssize_t t = 0; t < length; t += BLOCK)
+        for (Py_ssize_t k = 0; k < frames; k++) {
+            float sums[BLOCK], *to = out + t + frames - 1 - k;
+            for (Py_ssize_t i = 0; i < BLOCK; i++)
+                sums[i] = z[k * width] * rows[t + i];
+            for (Py_ssize_t f = 1; f < width; f++) {
+                const float weight = z[k * width + f], *from = rows + f * (length + APART) + t;
+                for (Py_ssize_t i = 0; i < BLOCK; i++)
+                    sums[i] += weight * from[i];
+            }
+            for (Py_ssize_t i = 0; i < BLOCK; i++)
+                to[i] += sums[i];
         }
-        const Py_ssize_t left = offsets - o;
-        for (Py_ssize_t f = 0; f < width; f++)
-            for (Py_ssize_t k = 0; k < frames; k++)
-                for (Py_ssize_t i = 0; i < left; i++)
-                    sums[i] += z[k * width + f] * rows[f * length + o + k + i];
-        memcpy(out + o, sums, (size_t)left * sizeof *sums);
-    }
 }
 
 /* z: the window with each feature's mean removed. Its Frobenius norm, never 0. */
@@ -72,12 +76,12 @@ static PyObject *search_scores(Search *self, PyObject *args)
     const float *inverse = self->inverse;
     const int64_t *cuts = self->cuts;
     double norm = centre(window.buf, self->query, self->frames, self->width), *found = scores.buf;
-    slide(self->rows, self->query, self->offsets, self->offsets + self->frames - 1, self->width, self->frames,
-          self->cosines);
+    slide(rows_of(self), self->query, self->length, self->width, self->frames, self->sums);
+    const float *sums = self->sums + self->frames - 1;
     for (Py_ssize_t k = 0; k < self->count; k++) {
         float best = -INFINITY;
         for (int64_t o = cuts[2 * k]; o < cuts[2 * k + 1]; o++) {
-            float cosine = self->cosines[o] * inverse[o];
+            float cosine = sums[o] * inverse[o];
             best = cosine > best ? cosine : best;
         }
         found[k] = (double)best / norm;
@@ -93,9 +97,9 @@ static void search_free(PyObject *object)
     PyTypeObject *type = Py_TYPE(object);
     PyMem_Free(self->inverse);
     PyMem_Free(self->cuts);
-    PyMem_Free(self->rows);
+    PyMem_Free(self->memory);
     PyMem_Free(self->query);
-    PyMem_Free(self->cosines);
+    PyMem_Free(self->sums);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(object);
     Py_DECREF(type);
@@ -135,17 +139,18 @@ static PyObject *search_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     Py_buffer given;
     if (take(features, &given, 0, 'f', length * width) < 0)
         goto failed;
-    self->rows = PyMem_Calloc((size_t)(length * width), sizeof(float));
+    self->length = (length + BLOCK - 1) / BLOCK * BLOCK;
+    self->memory = PyMem_Calloc((size_t)((self->length + APART) * width) * sizeof(float) + LINE, 1);
     self->query = PyMem_Calloc((size_t)(frames * width), sizeof(float));
-    self->cosines = PyMem_Calloc((size_t)self->offsets, sizeof(float));
-    if (!self->rows || !self->query || !self->cosines) {
+    self->sums = PyMem_Calloc((size_t)(frames - 1 + self->length), sizeof(float));
+    if (!self->memory || !self->query || !self->sums) {
         PyBuffer_Release(&given);
         PyErr_NoMemory();
         goto failed;
     }
     for (Py_ssize_t t = 0; t < length; t++)
         for (Py_ssize_t f = 0; f < width; f++)
-            self->rows[f * length + t] = ((const float *)given.buf)[t * width + f];
+            rows_of(self)[f * (self->length + APART) + t] = ((const float *)given.buf)[t * width + f];
     PyBuffer_Release(&given);
     return (PyObject *)self;
 failed:
