@@ -1,18 +1,18 @@
 """The real core, with a stopwatch at its exit: notes when each decision had left through the pipe."""
 
 import json
+import time
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
-import pylsl
 
 from rtdecode.live.config import CoreConfig
 from rtdecode.live.launch import core_main
 from rtdecode.live.lines import LineWriter
 from rtdecode.live.supervisor import Supervisor
 
-# raw stamp, published (LSL clock), infer ms, run, sample, heads ms, readable to decided ms, preprocess ms
+# raw stamp, published (monotonic), infer ms, run, sample, heads ms, readable to decided ms, preprocess ms
 COLUMNS = 8
 _HEAD = 1
 
@@ -54,9 +54,10 @@ class _TimedLines(LineWriter):
 
     def write(self, line: bytes) -> None:
         super().write(line)
+        published = time.monotonic()
         if line.startswith(b'{"kind": "decision"'):
             self._note()
-            self._noted = line, pylsl.local_clock()
+            self._noted = line, published
 
     def flush(self) -> None:
         super().flush()
