@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from rtdecode.bundle import Bundle, BundleSpec
-from rtdecode.engines import Session
+from rtdecode.engines import Frames, Session
 from rtdecode.preprocess import Preprocess
 from rtdecode.quality import all_finite
 from rtdecode.retrieve import Retriever
@@ -35,7 +35,6 @@ class Engine:
 
     bundle   what to decode with;  channels  the map from this stream's channels to the model's
     session  runs the network;     timer     seconds, only for the stage times
-    mapped   the newest piece in the bundle's channels and unit, valid until the next
     """
 
     def __init__(
@@ -58,10 +57,10 @@ class Engine:
             else None
         )
         self.transcriber = Transcriber(spec.text, spec.frame_rate, *bundle.language) if spec.text else None
+        self._no_frames = np.empty((0, bundle.bank.features.shape[1] if bundle.bank else 0), np.float32)
         # nothing of a window that is left out is missed later
         self._forgetful = session.info().mode == "window" and not self.transcriber
         self.run = self.skipped = 0
-        self.mapped = np.zeros((0, len(spec.stream.labels)), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -95,7 +94,7 @@ class Engine:
         return max(1, self.preprocess.resampler.newest_input(newest) + 1 - self._next_sample)
 
     def push(self, chunk: Chunk, rank: bool = True) -> list[Decision]:
-        """Decide as often as the chunk allows: it may be empty, or hold many hops.
+        """Decide as often as the chunk allows: it may hold many hops, or be empty, which changes nothing.
 
         rank  False: the hops of this chunk are late and decide nothing; they are counted in `skipped` and
         in the index of the next decision. The network takes its step, unless its windows have no memory; the
@@ -108,11 +107,10 @@ class Engine:
             raise ValueError(f"chunk starts at sample {chunk.first}, the run goes on at {self._next_sample}")
         decisions: list[Decision] = []
         done = 0
-        while done < len(chunk.data):
+        while True:  # once for an empty chunk, too: all that it passes through is then warm
             piece = slice(done, min(done + self.samples_to_next_hop(), len(chunk.data)))
             began = self._timer()
-            self.mapped = self.channels.apply(chunk.data[piece])
-            self._ring.write(self.preprocess.push(self.mapped))
+            self._ring.write(self.preprocess.push(self.channels.apply(chunk.data[piece])))
             preprocess_s = self._timer() - began
             done = piece.stop
             self._next_sample = chunk.first + done
@@ -120,7 +118,8 @@ class Engine:
                 decision = self._decide(float(chunk.t[done - 1]), preprocess_s, rank)
                 if decision:
                     decisions.append(decision)
-        return decisions
+            if done == len(chunk.data):
+                return decisions
 
     def _decide(self, t: float, preprocess_s: float, rank: bool) -> Decision | None:
         window = self._windows.next()
@@ -130,11 +129,7 @@ class Engine:
         start = self._timer()
         frames = self.session.run(self._input(window.x))
         inferred = self._timer()
-        for head in (frames.estimate, frames.log_probs):
-            if head is not None and not all_finite(head):
-                raise ArithmeticError("the network's output is not finite")
-        retrieved: Retrieved | None = None
-        warnings: tuple[str, ...] = ()
+        _check(frames)
         if self.transcriber and frames.log_probs is not None:
             self._late = 0 if rank else self._late + 1
             self.transcriber.push(frames.log_probs, late=self._late * self.bundle.spec.hop_s > NARROW_S)
@@ -142,17 +137,10 @@ class Engine:
             self.retriever.push(frames.estimate, window.stop // self.bundle.spec.model.stride)
             if not self.retriever.ready():
                 return None
-            if not rank:
-                self._skip()
-                return None
-            if self.retriever.ended():
-                stimulus_s = self.retriever.stimulus_frames / self.bundle.spec.frame_rate
-                warnings = (f"the stimulus of {stimulus_s:.1f} s is over: nothing to compare with",)
-            else:
-                retrieved = self.retriever.rank()
-        if not rank and not self.retriever:  # its text comes with the next decision
+        if not rank:  # its text comes with the next decision
             self._skip()
             return None
+        retrieved, warnings = self._retrieved()
         hypothesis = self.transcriber.take() if self.transcriber else None
         stage_ms = {
             "preprocess": 1e3 * preprocess_s,
@@ -162,12 +150,21 @@ class Engine:
         index, self._decisions = self._decisions, self._decisions + 1
         return Decision(index, self.run, self._next_sample, t, retrieved, hypothesis, stage_ms, warnings)
 
+    def _retrieved(self) -> tuple[Retrieved | None, tuple[str, ...]]:
+        """The ranking of the newest window, or why there is none."""
+        if not (self.retriever and self.retriever.ready()):
+            return None, ()
+        if self.retriever.ended():
+            stimulus_s = self.retriever.stimulus_frames / self.bundle.spec.frame_rate
+            return None, (f"the stimulus of {stimulus_s:.1f} s is over: nothing to compare with",)
+        return self.retriever.rank(), ()
+
     def rehearse(self, network: bool = True) -> bool:
         """Decide once more as before and forget it; False where nothing was decided yet. network: or only
         what follows it.
 
-        A decoder that sleeps between hops finds the caches cold: the first use costs up to twice the second.
-        Done just before a hop is complete, so that it is the rehearsal that pays. It changes no state.
+        A decoder that sleeps between hops finds the caches cold: the first use costs up to five times the
+        second. Done just before a hop is complete, it is the rehearsal that pays. It changes no state.
         """
         if not self._decisions:
             return False
@@ -176,8 +173,10 @@ class Engine:
             if last < self._ring.first:
                 return False
             self.session.rehearse(self._input(self._ring.read(last, last + self._windows.size)))
-        if self.retriever and self.retriever.ready() and not self.retriever.ended():
-            self.retriever.rank()
+        if self.retriever:
+            self.retriever.push(self._no_frames, self.retriever.stop)
+        retrieved, warnings = self._retrieved()
+        Decision(0, self.run, self._next_sample, 0.0, retrieved, None, {}, warnings)
         return True
 
     def _input(self, x: np.ndarray) -> np.ndarray:
@@ -189,6 +188,12 @@ class Engine:
     def _skip(self) -> None:
         self._decisions += 1
         self.skipped += 1
+
+
+def _check(frames: Frames) -> None:
+    for head in (frames.estimate, frames.log_probs):
+        if head is not None and not all_finite(head):
+            raise ArithmeticError("the network's output is not finite")
 
 
 def _first_decision(spec: BundleSpec) -> int:

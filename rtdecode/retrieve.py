@@ -37,6 +37,7 @@ class Retriever:
     hop    frames that a push brings, where frames once pushed never change: each is then multiplied with the
            bank once. A push of another size is as good. None: a window's frames are all new
     least  any-time ranking: frames from which on the window that is still filling is ranked. None: N
+    stop   absolute frame index just after the newest that was pushed
     """
 
     def __init__(
@@ -84,18 +85,18 @@ class Retriever:
                 )
             )
         self._ranking = Ranking(bank.candidates, spec.sharpness, self.top)
-        self._stop = 0
+        self.stop = 0
         self.held = 0  # frames of the window that can be compared by now, at most N
 
     def reset(self) -> None:
         self._estimate.reset()
         self._scorer.reset()
-        self._stop = self.held = 0
+        self.stop = self.held = 0
 
     def push(self, estimate: np.ndarray, stop: int) -> None:
         """Take (n, F) new estimate frames; `stop` is the absolute frame index just after the newest."""
         self._estimate.write(estimate)
-        self._stop = stop
+        self.stop = stop
         self.held = min(self._estimate.stop, self.spec.frames)
         if self.spec.align == "onset":
             self.held = min(self.held, max(0, stop - self.spec.delay))
@@ -111,11 +112,11 @@ class Retriever:
 
     def ended(self) -> bool:
         """Whether an onset-locked stimulus is over, so that nothing can be compared any more."""
-        return self.spec.align == "onset" and self._stop - self.spec.delay > self.stimulus_frames
+        return self.spec.align == "onset" and self.stop - self.spec.delay > self.stimulus_frames
 
     def scores(self) -> np.ndarray:
         """(K,) float64 cosines of the newest window with every candidate."""
-        return self._scorer.scores(self._estimate, self.held, self._stop - self.spec.delay)
+        return self._scorer.scores(self._estimate, self.held, self.stop - self.spec.delay)
 
     def rank(self) -> Ranked:
         return self._ranking.ranked(self.scores(), self.window_s)

@@ -35,16 +35,19 @@ class Ring:
         """Append (T, C) rows. More rows than the capacity leave the newest ones."""
         if rows.ndim != 2 or rows.shape[1] != self.channels:
             raise ValueError(f"expected rows of shape (T, {self.channels}), got {rows.shape}")
-        kept = rows[-self.capacity :]
+        capacity, held = self.capacity, self._rows
+        at, end = self.stop % capacity, self.stop % capacity + len(rows)
         self.stop += len(rows)
-        at = (self.stop - len(kept)) % self.capacity
-        head = min(len(kept), self.capacity - at)
-        for offset in (0, self.capacity):
-            if head == len(kept):
-                self._rows[offset + at : offset + at + head] = kept
-            else:
-                self._rows[offset + at : offset + self.capacity] = kept[:head]
-                self._rows[offset : offset + len(kept) - head] = kept[head:]
+        if end <= capacity:
+            held[at:end] = rows
+            held[capacity + at : capacity + end] = rows
+            return
+        kept = rows[-capacity:]
+        at = (self.stop - len(kept)) % capacity
+        head = min(len(kept), capacity - at)
+        for start in (0, capacity):
+            held[start + at : start + at + head] = kept[:head]
+            held[start : start + len(kept) - head] = kept[head:]
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """A (stop - start, C) view of rows [start, stop): valid until the next write."""

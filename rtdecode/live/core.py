@@ -81,7 +81,8 @@ class Core:
         self._pressure = Pressure(spec.hop_s, config.policy)
         self._marks = Marks(config.markers) if config.markers else None
         self._bad = config.bad
-        self._approach = Approach(self._sfreq, spec.hop_s, self._text, config.realtime)
+        self._approach = Approach(self._sfreq, spec.hop_s)
+        self._network_too = config.realtime  # rehearsed with the rest
         self._story = Story()
         self._health = HealthMeter(1e3 * spec.hop_s, self._sfreq)
         self._checks = Checks(self._health, self._sfreq, self.say)
@@ -125,7 +126,8 @@ class Core:
         asked, self._asked = self._asked, time.monotonic()
         self._stall_s = self._asked - asked
         try:
-            data, stamps = self._approach.pull(source, decoding, self._story.decision)
+            missing = decoding.samples_to_next_hop()
+            data, stamps = self._approach.pull(source, missing, self._rehearse)
         except Lost:
             self._lost("its sender closed it")
             return
@@ -151,6 +153,20 @@ class Core:
             if opened:
                 self._lost("its sender was started anew")
                 self._use(opened)
+
+    def _rehearse(self) -> bool:
+        """All that the last samples of a hop will pass through, with no samples and the decision before: it
+        finds the caches cold instead of them. False where there is nothing to rehearse."""
+        source, decoding, last = self._source, self._decoding, self._story.decision
+        if source is None or decoding is None or last is None:
+            return False
+        source.pull(0, 0.0)
+        source.now()
+        if not decoding.rehearse(self._network_too):
+            return False
+        self._text.encode(last, {**last.stage_ms, "total": 0.0}, source.offset_s)
+        self._lines.rehearse()
+        return True
 
     # --- connection
 

@@ -153,12 +153,15 @@ class Decoding:
         return self._engine.samples_to_next_hop()
 
     def rehearse(self, network: bool = True) -> bool:
-        """Warm up for a hop that is about to be complete (Engine.rehearse). The network's failures are for
-        the hop itself to tell."""
+        """Warm up for a hop that is about to be complete: no samples take the way that its samples will, and
+        the decision before is made again (Engine.rehearse). It changes no state. The network's failures are
+        for the hop itself to tell."""
         if self.stopped or self.script or self._dropping:
             return False
         with contextlib.suppress(Exception):
-            return self._engine.rehearse(network)
+            if self._engine.rehearse(network):
+                self.push(self._no_samples, self._no_stamps)
+                return True
         return False
 
     def rebind(self, channels: ChannelMap, info: StreamInfo) -> None:
@@ -168,6 +171,7 @@ class Decoding:
 
     def _bind(self, channels: ChannelMap, info: StreamInfo) -> None:
         self.total = 0
+        self._no_samples, self._no_stamps = np.empty((0, len(info.labels)), np.float32), np.empty(0)
         self._channels = Channels(
             channels, info.labels, self._model_labels, self._sfreq, self._window, self._policy, self._note
         )
@@ -210,7 +214,8 @@ class Decoding:
         arrived: float | None = None,
         waiting: Callable[[], int] = int,
     ) -> None:
-        """Take (T, C) samples in the stream's own order and unit, and their (T,) raw stamps in seconds.
+        """Take (T, C) samples in the stream's own order and unit, and their (T,) raw stamps in seconds. Of no
+        samples nothing changes, but all that samples pass through was used: a rehearsal.
 
         arrived  seconds on our clock when they could be read; None: unknown, as in a recording
         waiting  how many more samples could be read now
@@ -226,7 +231,7 @@ class Decoding:
         if arrived is not None and self._arrivals:
             times = self._arrivals.take(len(stamps), arrived)
         start = 0
-        while start < len(stamps):
+        while True:  # once for a piece of no samples, too
             found, gap = self._line.check(stamps[start:])
             stop = start + len(found)
             t = found if times is None else times[start:stop]
@@ -239,6 +244,8 @@ class Decoding:
             if gap:
                 self._answer(gap, paced())
             start = stop
+            if start == len(stamps):
+                break
         paced()  # after the decision, which seldom needs it
 
     def _follow(self, script: Script, data: np.ndarray, stamps: np.ndarray) -> None:
@@ -277,7 +284,7 @@ class Decoding:
         """Samples taken: all of them, unless the rest is to be dropped."""
         engine, channels, done = self._engine, self._channels, 0
         data, bad = channels.repair(data)
-        while done < len(data):
+        while True:
             # one hop at a time, so that every decision gets its own times and its own warnings
             needed = engine.samples_to_next_hop()
             piece = slice(done, min(done + needed, len(data)))
@@ -294,19 +301,19 @@ class Decoding:
             began = self._timer()
             self.total += piece.stop - piece.start
             decisions = self._tried(Chunk(data[piece], t[piece], self._sample), rank)
-            done = piece.stop
-            if decisions is None:
-                continue
-            self._sample += piece.stop - piece.start
-            if bad is not None and (spoilt := bad[piece]).any():
-                channels.mark(spoilt, self._sample)
-            for decision in decisions:
-                self._listener.decided(self._warned(decision), began)
-            # after the decision: the display may never delay it
-            self.display.push(channels.masked.plain, channels.masked.pick(data[piece]))
-            if whole and channels.due(self._sample):
-                channels.judge(self.display.channels(), self._sample)
-        return done
+            count, done = piece.stop - piece.start, piece.stop
+            if decisions is not None and count:
+                self._sample += count
+                if bad is not None and (spoilt := bad[piece]).any():
+                    channels.mark(spoilt, self._sample)
+                for decision in decisions:
+                    self._listener.decided(self._warned(decision), began)
+                # after the decision: the display may never delay it
+                self.display.push(channels.masked.plain, channels.masked.pick(data[piece]))
+                if whole and channels.due(self._sample):
+                    channels.judge(self.display.channels(), self._sample)
+            if done == len(data):
+                return done
 
     def _tried(self, chunk: Chunk, rank: bool) -> list[Decision] | None:
         """Decisions; None when the network failed, and a new run began after the chunk."""

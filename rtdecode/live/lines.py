@@ -56,6 +56,12 @@ class LineWriter:
         if self.also is not None:
             self.also(encoded)
 
+    def rehearse(self) -> None:
+        """The way of a line, with none: nothing changes."""
+        if not (self.held or self.closed):
+            with contextlib.suppress(OSError):
+                os.write(self._fd, b"")
+
     def flush(self) -> None:
         """Write as much as fits; never waits."""
         while not self.closed and (self._partial or self._waiting):

@@ -268,12 +268,13 @@ class LslSource:
     def pull(self, min_samples: int, timeout_s: float) -> tuple[np.ndarray, np.ndarray]:
         """Samples (T, C) float32 or float64 and raw stamps (T,), 0 <= T; valid until the next call.
 
-        Waits until `min_samples` are there or `timeout_s` is over. Lost when the outlet is gone.
+        Waits until `min_samples` are there or `timeout_s` is over, and takes what else is there. Of 0: takes
+        none. Lost when the outlet is gone.
         """
         try:
             taken = self._take(0, min(min_samples, self._rows), timeout_s)
-            if 0 < taken < self._rows:  # and whatever else is there
-                taken += self._take(taken, self._rows - taken, 0.0)
+            if 0 < taken < self._rows and (more := self.waiting()):
+                taken += self._take(taken, min(more, self._rows - taken), 0.0)
         except RuntimeError as problem:
             raise _gone(self.info.name, problem) from problem
         return self._buffer[:taken].astype(self._dtype, copy=False), self._stamps[:taken].copy()

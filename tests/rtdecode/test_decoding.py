@@ -8,6 +8,7 @@ import pytest
 from rtdecode.bundle import Bundle
 from rtdecode.engine import Engine
 from rtdecode.engines import open_session
+from rtdecode.live.channels import Policy
 from rtdecode.live.decoding import Decoding, some
 from rtdecode.live.watch import Gap
 from rtdecode.types import Chunk, Decision, StreamInfo
@@ -74,6 +75,32 @@ def test_any_chunk_size_decides_as_offline(bundle: Bundle, size: int) -> None:
     assert heard.decisions == offline(bundle, data, stamps)
     assert heard.gaps == []
     assert heard.notes == []
+
+
+@pytest.mark.parametrize("bad", ["mask", "interpolate"])
+@pytest.mark.parametrize("by_arrival", [False, True])
+def test_a_rehearsal_changes_nothing_whatever_happens(bundle: Bundle, by_arrival: bool, bad: Policy) -> None:
+    data, stamps = stamped(14.0)
+    data[300:500, 1] = data[300, 1]  # flat for long enough to be masked
+    data[900:920, 2] = np.nan
+    stamps[1000:] += 0.5  # lost
+    stamps[1300:] += 1.0  # a clock that was set: arrivals go on
+    late = np.where(np.arange(len(data)) < 1000, 0.0, 0.5)
+    heard, rehearsed = [], 0
+    for rehearses in (False, True):
+        heard.append(Heard())
+        channels = bundle.spec.stream.bind(INFO)
+        decoding = Decoding(bundle, open_session(bundle), channels, INFO, heard[-1], bad=bad)
+        if by_arrival:
+            decoding.use_arrival("as asked")
+        for at in range(0, len(data), 3):
+            rehearsed += rehearses and decoding.rehearse()
+            piece = slice(at, min(at + 3, len(data)))
+            decoding.push(data[piece], stamps[piece], 50 + piece.stop / SFREQ + float(late[piece.stop - 1]))
+    assert rehearsed > len(heard[0].decisions) > 20
+    assert vars(heard[1]) == vars(heard[0])
+    if not by_arrival:
+        assert heard[0].gaps and heard[0].steps and len(heard[0].notes) > 2
 
 
 @pytest.mark.parametrize("size", [10, 10_000])

@@ -81,6 +81,24 @@ def test_rehearsing_changes_nothing(bundle: Bundle) -> None:
     assert decisions == feed(engine(bundle), data, [])
 
 
+@pytest.mark.parametrize("network", [False, True])
+def test_rehearsing_steps_and_text_changes_nothing(network: bool) -> None:
+    demo = load_bundle(Path(__file__).parents[2] / "recordings" / "demo")
+    stream = demo.spec.stream
+    data = np.random.default_rng(3).normal(size=(round(9 * stream.sfreq), len(stream.labels)))
+    found = []
+    for rehearses in (False, True):
+        info = StreamInfo("EEG", "EEG", stream.labels, (stream.unit,) * len(stream.labels), stream.sfreq)
+        decoder, decisions = Engine(demo, stream.bind(info), open_session(demo), timer=lambda: 0.0), []
+        for at in range(0, len(data), 9):
+            rehearsed = rehearses and decoder.rehearse(network)
+            piece = data[at : at + 9].astype(np.float32)
+            decisions += decoder.push(Chunk(piece, (at + np.arange(len(piece))) / stream.sfreq, at))
+        assert rehearsed is rehearses
+        found.append(decisions)
+    assert len(found[0]) > 20 and found[1] == found[0]
+
+
 @pytest.mark.parametrize("name", ["onnx", "torch"])
 def test_a_session_forgets_what_it_rehearsed(name: str) -> None:
     demo = load_bundle(Path(__file__).parents[2] / "recordings" / "demo")
