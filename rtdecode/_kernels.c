@@ -1,5 +1,5 @@
 /* What a decision waits for beside the network, without the interpreter: the newest samples filtered
- * (_chain.c), a bank searched (_search.c), candidates ranked. rtdecode/kernels.py says when it is used;
+ * (_chain.c), a bank searched (_search.c), candidates ranked, a line put together. rtdecode/kernels.py says when it is used;
  * everything here has a twin in Python, which the tests compare it with. Between two hops a processor forgets
  * what it held: of this code it forgets less.
  *
@@ -7,7 +7,8 @@
  */
 #include "_kernels.h"
 
-#define MOST 64 /* candidates that `top` can give */
+#define MOST 64     /* candidates that `top` can give */
+#define PLACES 256  /* that a byte can number */
 
 int holds(const Py_buffer *view, char kind)
 {
@@ -97,7 +98,82 @@ done:
     return found;
 }
 
+/* --- splice: numbers and pieces of text put where a form has places for them */
+
+typedef struct {
+    const char *begin;
+    Py_ssize_t size;
+} Text;
+
+/* What stands at a place: byte 1 or 2, then which number or piece. NULL with an error. */
+static const Text *at_place(const unsigned char *place, const unsigned char *end, const Text *numbers, int count,
+                            const Text *pieces, Py_ssize_t given)
+{
+    if (place + 1 < end && place[1] < (*place == 1 ? count : given))
+        return (*place == 1 ? numbers : pieces) + place[1];
+    PyErr_Format(PyExc_ValueError, "no place: there are %d numbers and %zd pieces", count, given);
+    return NULL;
+}
+
+/* Where the words from here on end: the next place, or the form's end. */
+static const unsigned char *words(const unsigned char *from, const unsigned char *end)
+{
+    while (from < end && *from != 1 && *from != 2)
+        from++;
+    return from;
+}
+
+static PyObject *splice(PyObject *module, PyObject *args)
+{
+    (void)module;
+    PyObject *form, *digits, *texts;
+    Text numbers[PLACES], pieces[PLACES], whole, row;
+    int count = 0;
+    if (!PyArg_ParseTuple(args, "SSO!", &form, &digits, &PyList_Type, &texts) ||
+        PyBytes_AsStringAndSize(form, (char **)&whole.begin, &whole.size) < 0 ||
+        PyBytes_AsStringAndSize(digits, (char **)&row.begin, &row.size) < 0)
+        return NULL;
+    const Py_ssize_t given = PyList_Size(texts);
+    if (given > PLACES || row.size < 2) {
+        PyErr_Format(PyExc_ValueError, "%zd pieces, %zd bytes of numbers", given, row.size);
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < given; i++)
+        if (PyBytes_AsStringAndSize(PyList_GetItem(texts, i), (char **)&pieces[i].begin, &pieces[i].size) < 0)
+            return NULL;
+    const char *last = row.begin + row.size - 1; /* the closing bracket */
+    for (const char *at = row.begin + 1; count < PLACES; at = numbers[count - 1].begin + numbers[count - 1].size + 1) {
+        const char *comma = at < last ? memchr(at, ',', (size_t)(last - at)) : NULL;
+        numbers[count].begin = at, numbers[count].size = (comma ? comma : last) - at;
+        count++;
+        if (!comma)
+            break;
+    }
+    const unsigned char *begin = (const unsigned char *)whole.begin, *end = begin + whole.size;
+    Py_ssize_t size = 0;
+    for (const unsigned char *c = words(begin, end); c < end; c = words(c + 2, end)) {
+        const Text *text = at_place(c, end, numbers, count, pieces, given);
+        if (!text)
+            return NULL;
+        size += text->size - 2;
+    }
+    PyObject *line = PyBytes_FromStringAndSize(NULL, whole.size + size);
+    char *out = line ? PyBytes_AsString(line) : NULL;
+    for (const unsigned char *from = begin; out && from < end; from += 2) {
+        const unsigned char *place = words(from, end);
+        memcpy(out, from, (size_t)(place - from));
+        out += place - from, from = place;
+        if (place < end) {
+            const Text *text = at_place(place, end, numbers, count, pieces, given);
+            memcpy(out, text->begin, (size_t)text->size);
+            out += text->size;
+        }
+    }
+    return line;
+}
+
 static PyMethodDef functions[] = {
+    {"splice", splice, METH_VARARGS, "splice(form, numbers, pieces): see rtdecode/kernels.py"},
     {"top", top, METH_VARARGS, "top(scores, sharpness, count): see rtdecode/kernels.py"},
     {NULL, NULL, 0, NULL},
 };

@@ -13,6 +13,9 @@ here has a twin in Python where it is used, which gives the same to rounding; `u
         as retrieval.window.WholeSearch. ValueError where sizes do not fit
     top(scores, sharpness, count)
         (K,) float64 -> the first `count` <= MOST: candidates, scores, probabilities; as retrieval.ranking
+    splice(form, numbers, pieces)
+        `form` (bytes), where byte 1 and a byte i stand for number i of `numbers` (bytes, a JSON array), and
+        byte 2 and a byte i for pieces[i] (a list of bytes); as live.output. ValueError where there is none
 """
 
 import contextlib

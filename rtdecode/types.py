@@ -7,7 +7,7 @@ gap) is 0, and only storage wraps, never time.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -193,7 +193,7 @@ class Hypothesis:
     pace: TextPace | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Decision:
     """One answer of the decoder.
 
@@ -212,5 +212,28 @@ class Decision:
     t: float
     retrieved: Retrieved | None
     text: Hypothesis | None
-    stage_ms: dict[str, float] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    stage_ms: dict[str, float]
+    warnings: tuple[str, ...]
+
+    def __init__(
+        self,
+        index: int,
+        run: int,
+        sample: int,
+        t: float,
+        retrieved: Retrieved | None,
+        text: Hypothesis | None,
+        stage_ms: dict[str, float] | None = None,
+        warnings: tuple[str, ...] = (),
+    ):
+        # as a frozen dataclass's own __init__ does, in a quarter of its time
+        self.__dict__.update(
+            index=index,
+            run=run,
+            sample=sample,
+            t=t,
+            retrieved=retrieved,
+            text=text,
+            stage_ms={} if stage_ms is None else stage_ms,
+            warnings=warnings,
+        )

@@ -8,9 +8,11 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ from rtdecode import kernels
 from rtdecode.bundle import Bundle, load_bundle
 from rtdecode.engine import Engine
 from rtdecode.engines import open_session
-from rtdecode.live.output import DecisionText, decision_line
+from rtdecode.live.output import DecisionText, _splice, decision_line
 from rtdecode.preprocess import Preprocess, PreprocessSpec
 from rtdecode.retrieval.ranking import Ranking
 from rtdecode.session.index import Glance, row_of
@@ -28,6 +30,7 @@ from tests.bundles import make_bundle
 from tests.kernels_here import (
     ROOT,
     candidates,
+    compiled,
     compiled_only,
     in_python,
     kernels_used,
@@ -163,6 +166,32 @@ def test_a_line_says_what_the_schema_says(
         line = encoder.encode(found, took, offset)
         assert b"\n" not in line
         assert json.loads(line) == as_logged(found, took, offset)
+
+
+@compiled_only
+@given(
+    words=st.lists(st.binary(max_size=9).map(lambda text: text.replace(b"\1", b"").replace(b"\2", b""))),
+    numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers(0, 9), min_size=1),
+    pieces=st.lists(st.binary(max_size=20), min_size=1, max_size=256),
+    places=st.randoms(use_true_random=False),
+)
+def test_a_line_is_put_together_alike(
+    words: list[bytes], numbers: list[float], pieces: list[bytes], places: Random
+) -> None:
+    form = b"".join(
+        word + bytes([kind, places.randrange(min(256, len((numbers, pieces)[kind - 1])))])
+        for word in words
+        for kind in [places.choice([1, 2])]
+    )
+    row = orjson.dumps(numbers)
+    assert compiled().splice(form, row, pieces) == _splice(form, row, pieces)
+
+
+@pytest.mark.parametrize("count", [kernels.MOST, kernels.MOST + 1, 300])
+def test_a_line_of_many_hits(count: int) -> None:
+    texts = [f"words {k}" for k in range(count)]
+    decision = Decision(3, 2, 5, 1.5, ranked(texts, np.linspace(0, 1, count).tolist(), count), None)
+    assert json.loads(DecisionText().encode(decision, TOOK, None)) == as_logged(decision, TOOK, None)
 
 
 @pytest.mark.parametrize("t", [math.nan, math.inf])

@@ -160,6 +160,36 @@ BAD_TOPS: dict[str, tuple[Any, ...]] = {
 }
 
 
+BAD_LINES: dict[str, tuple[Any, ...]] = {
+    "a number that is not there": (b"a \1\3 b", b"[1,2,3]", [b"x"]),
+    "a piece that is not there": (b"a \2\1 b", b"[1,2,3]", [b"x"]),
+    "no pieces": (b"a \2\0 b", b"[1]", []),
+    "half a place": (b"a \1", b"[1]", [b"x"]),
+    "numbers without brackets": (b"a", b"", []),
+    "half a bracket": (b"a", b"[", []),
+    "more pieces than a byte can number": (b"a", b"[]", [b"x"] * 257),
+    "text for a piece": (b"a \2\0", b"[1]", ["x"]),
+    "text for a form": ("a", b"[1]", []),
+    "text for numbers": (b"a", "[1]", []),
+    "a tuple of pieces": (b"a", b"[1]", (b"x",)),
+    "an array for a form": (np.zeros(3), b"[1]", []),
+    "two": (b"a", b"[1]"),
+}
+
+
+@compiled_only
+@pytest.mark.parametrize("name", BAD_LINES)
+def test_a_line_whose_places_nothing_fills_is_refused(name: str) -> None:
+    with pytest.raises(NO_SUCH_ARGUMENT):
+        compiled().splice(*BAD_LINES[name])
+
+
+@compiled_only
+def test_numbers_beyond_what_a_byte_can_number_are_left() -> None:
+    numbers = ("[" + ",".join(map(str, range(5000))) + "]").encode()
+    assert compiled().splice(b"\1\xff of \1\0", numbers, []) == b"255 of 0"
+
+
 @compiled_only
 @pytest.mark.parametrize("name", BAD_SAMPLES)
 def test_samples_that_do_not_fit_are_refused_and_change_nothing(name: str) -> None:
