@@ -15,6 +15,7 @@ from typing import Any
 from rtdecode.bundle import load_bundle
 from rtdecode.config import to_json
 from rtdecode.contract import ChannelMap, moved
+from rtdecode.live.announcer import Announcer
 from rtdecode.live.approach import Approach
 from rtdecode.live.checks import Checks
 from rtdecode.live.clock import Gap
@@ -26,7 +27,7 @@ from rtdecode.live.desk import Desk, Joined
 from rtdecode.live.health import HealthMeter
 from rtdecode.live.lines import LineWriter
 from rtdecode.live.network import network
-from rtdecode.live.output import DecisionText, bundle_card
+from rtdecode.live.output import bundle_card
 from rtdecode.live.pressure import Pressure
 from rtdecode.live.rescoring import Ends, open_rescoring
 from rtdecode.live.signal_memory import SignalMemory
@@ -63,16 +64,12 @@ class Core:
     ):
         self._slot, self._lines, self._tape = slot, lines, tape or Tape(None)
         self._signal, self._encoder, self._usage = SignalMemory(signal_name(slot.name)), Encoder(), Usage()
-        self._text = DecisionText()
         self._bundle = load_bundle(config.bundle)
         spec = self._bundle.spec
         self._sfreq = spec.stream.sfreq
         self._session = network(self._bundle, config)
         _ = self._bundle.language  # read now: a large model takes seconds
         self._card = card = bundle_card(self._bundle)
-        self._outlets: Outlets | None = None
-        if config.outlets:
-            self._outlets = Outlets(config.outlets, has_retrieval=card.has_retrieval, has_text=card.has_text)
         self._began = now = time.monotonic()
         until = None if config.wait_s is None else now + config.wait_s
         wanted = Wanted(config.stream, config.stype, config.source_id, config.where)
@@ -85,6 +82,10 @@ class Core:
         self._network_too = config.realtime  # rehearsed with the rest
         self._story = Story()
         self._health = HealthMeter(1e3 * spec.hop_s, self._sfreq)
+        outlets: Outlets | None = None
+        if config.outlets:
+            outlets = Outlets(config.outlets, has_retrieval=card.has_retrieval, has_text=card.has_text)
+        self._announcer = Announcer(lines, self._health, outlets)
         self._checks = Checks(self._health, self._sfreq, self.say)
         self._desk = Desk(orders, self, self._tape)
         self._rescoring = open_rescoring(config, spec.text, rescorer, self.say)
@@ -164,8 +165,7 @@ class Core:
         source.now()
         if not decoding.rehearse(self._network_too):
             return False
-        self._text.encode(last, {**last.stage_ms, "total": 0.0}, source.offset_s)
-        self._lines.rehearse()
+        self._announcer.rehearse(last, source.offset_s)
         return True
 
     # --- connection
@@ -223,29 +223,17 @@ class Core:
     # --- what decoding brings forth (decoding.Listener)
 
     def decided(self, decision: Decision, began: float) -> None:
-        start, source = time.perf_counter(), self._source
-        stage_ms = {**decision.stage_ms, "total": 1e3 * (start - self._readable)}
+        source, decoding = self._source, self._decoding
         offset_s = source.offset_s if source else None
-        if self._decoding and self._decoding.by_arrival:
+        if decoding and decoding.by_arrival:
             offset_s = 0.0
-        self._lines.write(self._text.encode(decision, stage_ms, offset_s))
-        if self._outlets:
-            self._outlets.decided(decision, offset_s)
-        end, now = time.perf_counter(), time.monotonic()
-        wait_ms = max(0.0, 1e3 * (began - self._readable))
-        stage_ms = {
-            "wait": wait_ms,
-            **stage_ms,
-            "publish": 1e3 * (end - start),
-            "total": 1e3 * (end - self._readable),
-        }
-        age_ms = 1e3 * (source.now() - decision.t - offset_s) if source and offset_s is not None else None
-        self._decided = True
-        self._health.hop(stage_ms, 1e3 * (end - began), now, age_ms)
+        clock = source.now if source else None
+        self._announcer.decided(decision, self._readable, began, offset_s, clock)
+        self._decided, now = True, time.monotonic()
         self._story.decided(decision, now - self._began)
         self._watch.decided(now)
-        if self._rescoring and self._decoding:
-            self._rescoring.ask(decision.run, self._decoding.sentences())
+        if self._rescoring and decoding:
+            self._rescoring.ask(decision.run, decoding.sentences())
 
     def broke(self, gap: Gap, lost: int) -> None:
         self._health.gaps += 1
