@@ -51,12 +51,13 @@ class Approach:
         timer: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
     ):
-        self._sfreq = sfreq
+        self._sfreq, self._hop_s = sfreq, hop_s
         self._timer, self._sleep = timer, sleep
         self._tail = max(1, round(TAIL_S * sfreq))
         self._watches = WATCH_SHARE * hop_s >= EARLY_S + LATE_S
         self._costs = deque([REHEARSAL_S], maxlen=COSTS)
         self._refused = 0
+        self._next = 0.0  # when the last samples should come by those of the hop before
         self._in_vain = self._left_out = 0
         self.came, self.waited, self._in_step = 0.0, False, False
 
@@ -95,6 +96,8 @@ class Approach:
     def _met(self, source: Source, missing: int, rehearse: Callable[[], bool]) -> bool:
         """Whether they came when they should, after all that was done before."""
         expected = self.came + missing / self._sfreq
+        if 0 < expected - self._next < EARLY_S + LATE_S:
+            expected = self._next  # the samples before were late, or we were
         begin = expected - EARLY_S
         now = self._timer()
         cost_s = sorted(self._costs)[len(self._costs) // 2]
@@ -102,17 +105,22 @@ class Approach:
         if self._refused % RETRY == 0 and source.waiting() < missing:
             now = self._nap(now, begin - cost_s)
             if source.waiting() >= missing:
-                return False
+                return self._seen(False)
             if not rehearse():
                 return True
             began, now = now, self._timer()
             self._costs.append(now - began)
         if source.waiting() >= missing:
-            return False
+            return self._seen(False)
         if not self._watches:
             return True
         self._nap(now, begin)
-        return source.watch(missing, expected + LATE_S)
+        return source.watch(missing, expected + LATE_S) and self._seen(True)
+
+    def _seen(self, in_step: bool) -> bool:
+        """The last samples are there: the next ones should not come later than a hop after now."""
+        self._next = self._timer() + self._hop_s
+        return in_step
 
     def _nap(self, now: float, until: float) -> float:
         """The time after it."""
