@@ -88,8 +88,8 @@ def decoder(cell: Cell, bundle: Path, watcher: Callable[[Any], None] | None = No
     plan = Plan(name, log.name, cell.channels, cell.sfreq, total_s, cell.chunk, index=False)
     try:
         with (
-            sending(plan) as said,
             reserved(CoreConfig(str(bundle), name, wait_s=15.0, processor="auto")) as config,
+            sending(plan) as said,
             ProbedSupervisor(config, watch) as core,
         ):
             used = _CpuOf(core.pid)
@@ -187,8 +187,8 @@ def flood(cell: Cell, bundle: Path) -> Times:
     plan = Plan(name, log.name, cell.channels, cell.sfreq, cell.seconds, chunk, flood=True, index=False)
     try:
         with (
-            sending(plan),
             reserved(CoreConfig(str(bundle), name, wait_s=15.0, processor="auto")) as config,
+            sending(plan),
             ProbedSupervisor(config, watch) as core,
         ):
             total = round(cell.seconds * cell.sfreq) // chunk * chunk
