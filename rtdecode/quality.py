@@ -187,10 +187,11 @@ class Repair:
 
     def push(self, data: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """data (T, C) -> finite data (the same array if it was), and where it was not: (T, used), or None."""
-        if not len(data):
-            return data, None
         if self._steady and all_finite(data):
-            self._good[:] = data[-1]
+            if len(data):
+                self._good[:] = data[-1]
+            return data, None
+        if not len(data):
             return data, None
         finite = np.isfinite(data)
         mask = None

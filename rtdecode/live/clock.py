@@ -42,6 +42,9 @@ class StampLine:
     the line lowered to the earliest stamps; stamps within a sample of the line are passed on as they are.
 
     Works in blocks by sample index: the result does not depend on the size of the pieces.
+
+    tolerance_s  beyond which a stamp jumps;  regular  whether every stamp is itself the time of its sample,
+                 to within one sample
     """
 
     HARD_S = 0.05
@@ -68,6 +71,7 @@ class StampLine:
         """Another stream: nothing is known of its stamps."""
         self._spread = 0.0
         self._learned = 0
+        self._judge()
         self._b = 0.0
         self.backward = 0
         self.reset()
@@ -85,20 +89,15 @@ class StampLine:
         self._last = -math.inf
 
     @property
-    def tolerance_s(self) -> float:
-        if self._learned < self._learn:
-            return self._hard
-        return min(self._hard, 1.5 * self.period_s + self.SPREADS * self._spread)
-
-    @property
     def skew(self) -> float:
         """By which share the samples are further apart than the nominal rate says; 0 until that is known."""
         return self._b / self.period_s if self._learned >= self._learn else 0.0
 
-    @property
-    def regular(self) -> bool:
-        """Whether every stamp is itself the time of its sample, to within one sample."""
-        return self._learned < self._learn or self._spread < self.period_s
+    def _judge(self) -> None:
+        known = self._learned >= self._learn
+        usual = 1.5 * self.period_s + self.SPREADS * self._spread
+        self.tolerance_s = min(self._hard, usual) if known else self._hard
+        self.regular = not known or self._spread < self.period_s
 
     def check(self, stamps: np.ndarray) -> tuple[np.ndarray, Gap | None]:
         """Times of the samples up to the first jump, and that jump. After it call `reset` or `accept`, and
@@ -203,6 +202,7 @@ class StampLine:
         if 4 * self._blocks > self._learn:  # the first line of a run is too rough to measure by
             self._spread = max(float(np.abs(errors).max()), self._keep * self._spread)
             self._learned += 1
+            self._judge()
             moved = self._a - before
             self._lows.append(float(errors.min()) - moved)
         self._index += block

@@ -159,9 +159,8 @@ class Decoding:
         if self.stopped or self.script or self._dropping:
             return False
         with contextlib.suppress(Exception):
-            if self._engine.rehearse(network):
-                self.push(self._no_samples, self._no_stamps)
-                return True
+            self.push(self._no_samples, self._no_stamps)
+            return self._engine.rehearse(network)
         return False
 
     def rebind(self, channels: ChannelMap, info: StreamInfo) -> None:
