@@ -1,7 +1,7 @@
 /* What a decision waits for beside the network, without the interpreter: the newest samples filtered
- * (_chain.c), a bank searched (_search.c), candidates ranked, a line put together. rtdecode/kernels.py says when it is used;
- * everything here has a twin in Python, which the tests compare it with. Between two hops a processor forgets
- * what it held: of this code it forgets less.
+ * (_chain.c), a bank searched (_search.c), candidates ranked, a line put together. rtdecode/kernels.py says when
+ * it is used; everything here has a twin in Python, which the tests compare it with. Between two hops a processor
+ * forgets what it held: of this code it forgets less.
  *
  * Stable ABI of Python 3.11. Every array is checked before it is read.
  */

@@ -1,5 +1,6 @@
 """The help: the chosen panel, every key that works (as it is mapped), and how to read the screen."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -121,9 +122,9 @@ class Help(ModalScreen[None]):
         self.keys, self.first = keys, 0
         self.panel = Panel(id="help")
 
+    @abstractmethod
     def lines(self, columns: int) -> list[Line]:
         """All of it at this width."""
-        raise NotImplementedError
 
     def compose(self) -> ComposeResult:
         yield self.panel

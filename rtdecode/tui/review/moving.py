@@ -1,6 +1,7 @@
 """What the screens of one and of two sessions have in common: a cursor on a timeline, and how it moves."""
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -42,11 +43,11 @@ class Moving(ScreenApp[float | None]):
         self._waiting: list[Iterator[int]] = []
         self.panels: dict[str, Panel] = {}
 
-    def draw(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def draw(self) -> None: ...
 
-    def timeline_width(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def timeline_width(self) -> int: ...
 
     def on_mount(self) -> None:
         super().on_mount()
