@@ -43,7 +43,7 @@ def run_headless(
     with (
         Interrupted() as interrupted,
         reserved(config) as config,
-        recorded(config, record) as fed,
+        recorded(config, record, say) as fed,
         core(fed) as decoder,
         published([decoder], watch) as seen,
     ):

@@ -82,7 +82,7 @@ class SessionControl:
         return self._core.drawn(ms)
 
     def tick(self) -> None:
-        self._recordings.tick()
+        self._recordings.tick(self._core)
 
 
 def run_screen(
@@ -120,6 +120,8 @@ def run_screen(
             )
         watched.app.run()
         error = decoder.error
+    for failure in recordings.failures:
+        print(f"rtdecode: error: {failure}", file=sys.stderr)
     if error and not isinstance(error, CoreStopped):
         raise error
     return int(error is not None)

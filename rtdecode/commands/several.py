@@ -106,6 +106,7 @@ def run_several_headless(
         except KeyboardInterrupt:  # the second Ctrl-C: whoever should read stdout does not
             forget_stdout()
             raise
+    _tell_failures(several)
     for running in several.all:
         if running.core.rescored:
             say(f"{running.member.name}: {running.core.rescored}")
@@ -181,7 +182,15 @@ def run_several_screen(planned: Sequence[Member], sessions: Path, watch: Address
         errors = [(running.member.name, running.error) for running in several.all if running.error]
     for name, error in errors:
         say(f"{name}: {_why(error)}")
+    _tell_failures(several)
     return several.exit_code
+
+
+def _tell_failures(several: Several) -> None:
+    """Which logs are not whole."""
+    for running in several.all:
+        for failure in running.recordings.failures:
+            say(f"{running.member.name}: error: {failure}")
 
 
 class _Watched:

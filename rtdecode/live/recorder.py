@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from rtdecode.config import to_json
 from rtdecode.errors import RecordingError
 from rtdecode.live.config import CoreConfig
 from rtdecode.live.feed import ENDED, FAILED, READING, Feed, capacity_here
-from rtdecode.live.tape import apply
+from rtdecode.live.tape import apply, reason_of
 from rtdecode.session.manifest import NAME, Manifest, create, manifest
 from rtdecode.session.reader import SessionLog
 from rtdecode.session.writer import EVENTS, SAMPLES, LogWriter
@@ -30,18 +30,22 @@ FLUSH_S = 0.25
 FLUSH_BYTES = 4 << 20
 IDLE_S = 0.01
 LAST_S = 1.0  # at the end, for what is still in the feed
+PATIENCE_S = 1.5  # with one that writes no more, before it is ended
 
 
 class Recorder:
     """The parent's side. Start it before the core, stop it after.
 
-        with recorded(config, directory) as config, Supervisor(config) as core: ...
+        with recorded(config, directory, say) as config, Supervisor(config) as core: ...
 
-    feed  name of the ring for CoreConfig.feed
+    feed     name of the ring for CoreConfig.feed
+    failure  after `stop`: why the log is not whole, in a sentence; empty when all of it was written. The core
+             raises an alarm for what fails while it runs; what fails in the last moments only this one sees
     """
 
     def __init__(self, directory: Path, about: Manifest):
         self.directory, self._about = directory, about
+        self.failure = ""
         self._ring: Feed | None = None
         self._process: Any = None
 
@@ -59,13 +63,12 @@ class Recorder:
         self._ring = Feed(capacity_here())
         context = multiprocessing.get_context("spawn")
         arguments = (self._ring.name, str(self.directory), os.getpid())
-        self._process = context.Process(
-            target=recorder_main, args=arguments, name="rtdecode-recorder", daemon=True
-        )
+        process = context.Process(target=recorder_main, args=arguments, name="rtdecode-recorder", daemon=True)
         # Ctrl-C while the child imports would end it with a traceback: it inherits this, then ignores it.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
-            self._process.start()
+            process.start()
+            self._process = process
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -73,21 +76,39 @@ class Recorder:
     def alive(self) -> bool:
         return self._process is not None and self._process.is_alive()
 
-    def stop(self, timeout_s: float = 1.5) -> None:
-        """Let it write what it has, then end it. May be called twice."""
-        if self._process is not None:
-            if self._ring is not None:
-                self._ring.finish()
-            self._process.join(timeout_s)
-            if self._process.is_alive():
+    def stop(self, patience_s: float = PATIENCE_S) -> None:
+        """Let it write what it has, then end it: also before, once it has written nothing for `patience_s`.
+        May be called twice."""
+        if self._process is not None and self._ring is not None:
+            self._ring.finish()
+            waiting = -1
+            while self._process.is_alive() and waiting != self._ring.waiting:
+                waiting = self._ring.waiting
+                self._process.join(patience_s)
+            hung = self._process.is_alive()
+            if hung:
                 self._process.kill()
                 self._process.join()
+            why = self._why(self._ring, hung)
+            self.failure = f"the recording {self.directory} is not whole: {why}" if why else ""
             self._process.close()
             self._process = None
         if self._ring is not None:
             self._ring.close()
             self._ring = None
             discard_empty(self.directory)
+
+    def _why(self, ring: Feed, hung: bool) -> str:
+        state, errno, _ = ring.reader()
+        if state == ENDED:
+            return ""
+        if state == FAILED:
+            return reason_of(errno)
+        if hung:
+            why = "the recorder hung and was ended"
+        else:
+            why = f"the recorder ended with code {self._process.exitcode}"
+        return f"{why}, {ring.waiting / 1e6:.1f} MB were still to be written"
 
     def __enter__(self) -> "Recorder":
         try:
@@ -102,16 +123,21 @@ class Recorder:
 
 
 @contextlib.contextmanager
-def recorded(config: CoreConfig, directory: Path | None) -> Iterator[CoreConfig]:
+def recorded(config: CoreConfig, directory: Path | None, say: Callable[[str], None]) -> Iterator[CoreConfig]:
     """The configuration for a core whose session goes into `directory`; as it is without one.
 
-    RecordingError when the directory cannot take a log.
+    say  is told, at the end, why the log is not whole. RecordingError when the directory cannot take a log.
     """
     if directory is None:
         yield config
         return
-    with Recorder(directory, manifest(Path(config.bundle), to_json(config))) as recorder:
-        yield dataclasses.replace(config, feed=recorder.feed)
+    recorder = Recorder(directory, manifest(Path(config.bundle), to_json(config)))
+    try:
+        with recorder:
+            yield dataclasses.replace(config, feed=recorder.feed)
+    finally:
+        if recorder.failure:
+            say(f"error: {recorder.failure}")
 
 
 def discard_empty(directory: Path) -> None:

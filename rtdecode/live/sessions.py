@@ -38,12 +38,14 @@ class Recordings:
             with Supervisor(recordings.first(directory)) as core: ...
 
     sessions  where those go that are begun later
+    failures  after `stop`: of the logs that are not whole, why; those found before were told to the core
     """
 
     def __init__(self, config: CoreConfig, sessions: Path):
         self._config, self._sessions = config, sessions
         self._recorder: Recorder | None = None
         self._ending: list[tuple[Recorder, float]] = []
+        self.failures: list[str] = []
 
     @property
     def directory(self) -> Path | None:
@@ -101,18 +103,22 @@ class Recordings:
         self._end_recorder()
         return taken
 
-    def tick(self) -> None:
+    def tick(self, core: Supervisor) -> None:
         """Let go of recorders that have ended; end those that hang."""
         for recorder, until in list(self._ending):
             if not recorder.alive or time.monotonic() > until:
                 self._ending.remove((recorder, until))
                 recorder.stop(0.1)
+                if recorder.failure:
+                    core.recording_failed(recorder.failure)
 
     def stop(self) -> None:
         """After the core: let every recorder write what it has."""
         self._end_recorder()
         for recorder, _ in self._ending:
             recorder.stop()
+            if recorder.failure:
+                self.failures.append(recorder.failure)
         self._ending.clear()
 
     def _start(self, directory: Path) -> None:

@@ -84,8 +84,9 @@ class Tape:
         self.recording = self.recording if failed else None
 
     def fail(self, why: str) -> None:
-        """A recording could not begin."""
-        self.recording = Recording(failed=why)
+        """A recording could not begin, or its end could not be written. One that is going on shows itself."""
+        if self._feed is None:
+            self.recording = Recording(failed=why)
 
     def connected(self, info: StreamInfo, channels: ChannelMap | None, run: int) -> None:
         """A stream was opened: samples are of this one from now on, and a run begins with the first."""
@@ -138,7 +139,7 @@ class Tape:
         found = []
         if state == FAILED:
             self._over = True
-            reason = "disk full" if errno in _FULL else os.strerror(errno) if errno else "a fault of rtdecode"
+            reason = reason_of(errno)
             self.recording = Recording(failed=reason, lost=self.lost_samples)
             found.append(("error", f"recording failed: {reason}; what was recorded until now is kept"))
         elif (silent_s > SILENT_S and state != WAITING) != self._silent:
@@ -177,6 +178,11 @@ class Tape:
 
 
 _FULL = (errno_codes.ENOSPC, errno_codes.EDQUOT, errno_codes.EFBIG)
+
+
+def reason_of(errno: int) -> str:
+    """What stopped a recorder, in words. errno: as it told the feed, 0 for what was not the system's"""
+    return "disk full" if errno in _FULL else os.strerror(errno) if errno else "a fault of rtdecode"
 
 
 def apply(kind: int, payload: bytes, log: LogWriter) -> None:

@@ -6,12 +6,14 @@ Why it matters: a recording that is begun late must hold every sample from then 
 import json
 import os
 import select
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from rtdecode.commands.review import run_review
@@ -123,3 +125,24 @@ def test_marks_and_two_recordings_while_a_stream_runs(
     assert "joined in the middle" in said
     assert run_review(second.path, redecode=True) == 0
     assert "nothing to compare: every decision" in capsys.readouterr().out
+
+
+def test_a_recording_that_is_not_whole_is_told_once_the_screen_is_gone(bundle: Path, tmp_path: Path) -> None:
+    name = unique_name()
+    arguments = ("--bundle", str(bundle), "--stream", name, "--sessions", "taken")
+    with outlet(tmp_path, name, seconds=60.0), screen(tmp_path, *arguments) as terminal:
+        terminal.read_until("LIVE")
+        os.write(terminal.master, b"r")
+        (events,) = wait_for(terminal, lambda: logs(tmp_path))
+        wait_for(terminal, lambda: any(line["kind"] == "decision" for line in lines(events)))
+        (recorder,) = (
+            child.pid
+            for child in psutil.Process(terminal.process.pid).children(recursive=True)
+            if any(file.path == str(events) for file in child.open_files())
+        )
+        os.kill(recorder, signal.SIGSTOP)  # it answers no more, and keeps the lock of its log
+        os.write(terminal.master, b"q")
+        terminal.read_until("Stop recording and leave?")
+        os.write(terminal.master, b"y")
+        terminal.read_until("is not whole: the recorder hung and was ended")
+        assert terminal.drain_until_end() == 0

@@ -107,15 +107,19 @@ def test_a_session_with_a_restart_is_recorded_and_decodes_again(bundle: Bundle, 
 
 
 def test_the_disk_is_full(bundle: Bundle, tmp_path: Path) -> None:
-    name = unique_name()
-    with outlet(tmp_path, name, loop=True, speed=10.0), recording(tmp_path, bundle, name, decisions=60) as c:
+    name, every = unique_name(), {"policy": "every"}
+    with outlet(tmp_path, name, loop=True, speed=10.0), recording(tmp_path, bundle, name, **every) as c:
         recorder = recorder_of(c, tmp_path)
         resource.prlimit(recorder.pid, resource.RLIMIT_FSIZE, (60_000, 60_000))
         c.wait_for(
             lambda c: c.said("error: recording failed: disk full; what was recorded until now is kept")
         )
-        assert c.end(60) == 0, c.err
-    assert [line["index"] for line in c.decisions()] == list(range(60))  # unaffected
+        said = len(c.out)
+        c.wait_for(lambda c: len(c.out) > said + 60)
+        c.process.send_signal(signal.SIGTERM)
+        assert c.end(PROMPT_S) == 0, c.err
+    assert [line["index"] for line in c.decisions()] == list(range(len(c.out)))  # unaffected
+    assert c.said(f"error: the recording {tmp_path / 'log'} is not whole: disk full") == 1  # once more, last
     log = SessionLog(tmp_path / "log")
     assert log.cut == ()
     assert not log.closed
@@ -126,15 +130,17 @@ def test_the_disk_is_full(bundle: Bundle, tmp_path: Path) -> None:
 
 
 def test_the_recorder_is_killed(bundle: Bundle, tmp_path: Path) -> None:
-    name = unique_name()
-    with outlet(tmp_path, name, loop=True, speed=10.0), recording(tmp_path, bundle, name, decisions=140) as c:
+    name, every = unique_name(), {"policy": "every"}
+    with outlet(tmp_path, name, loop=True, speed=10.0), recording(tmp_path, bundle, name, **every) as c:
         recorder = recorder_of(c, tmp_path)
         events = tmp_path / "log/events.jsonl"
         wait_until(lambda: events.exists() and events.read_bytes().count(b'"decision"') > 10)
         recorder.kill()
         c.wait_for(lambda c: c.said("error: recording stopped: the recorder has not answered"))
-        assert c.end(60) == 0, c.err
-    assert [line["index"] for line in c.decisions()] == list(range(140))
+        c.process.send_signal(signal.SIGTERM)
+        assert c.end(PROMPT_S) == 0, c.err
+    assert c.said("is not whole: the recorder ended with code -9")
+    assert [line["index"] for line in c.decisions()] == list(range(len(c.out)))
     log = SessionLog(tmp_path / "log")
     logged = list(log.lines("decision"))
     assert len(logged) > 10
