@@ -50,25 +50,18 @@ void *copied(PyObject *from, char kind, Py_ssize_t items, Py_ssize_t *found)
 
 /* --- top: the first few, and what they are worth */
 
-static PyObject *top(PyObject *module, PyObject *args)
+PyObject *ranked(const double *scores, Py_ssize_t count, double sharpness, Py_ssize_t wanted)
 {
-    (void)module;
-    PyObject *given, *found = NULL;
-    Py_buffer view;
-    double sharpness;
-    Py_ssize_t wanted;
-    if (!PyArg_ParseTuple(args, "Odn", &given, &sharpness, &wanted) || take(given, &view, 0, 'd', ANY) < 0)
-        return NULL;
-    const double *scores = view.buf;
-    Py_ssize_t count = view.len / 8, held = 0, order[MOST] = {0};
+    PyObject *found = NULL;
+    Py_ssize_t held = 0, order[MOST] = {0};
     if (wanted < 1 || wanted > count || wanted > MOST) {
         PyErr_Format(PyExc_ValueError, "the first %zd of %zd candidates", wanted, count);
-        goto done;
+        return NULL;
     }
     for (Py_ssize_t k = 0; k < count; k++) { /* equal scores keep their order */
         if (isnan(scores[k])) {
             PyErr_Format(PyExc_ValueError, "the score of candidate %zd is not a number", k);
-            goto done;
+            return NULL;
         }
         if (held == wanted && !(scores[k] > scores[order[held - 1]]))
             continue;
@@ -93,9 +86,75 @@ static PyObject *top(PyObject *module, PyObject *args)
         found = PyTuple_Pack(3, columns[0], columns[1], columns[2]);
     for (int c = 0; c < 3; c++)
         Py_XDECREF(columns[c]);
-done:
+    return found;
+}
+
+static PyObject *top(PyObject *module, PyObject *args)
+{
+    (void)module;
+    PyObject *given;
+    Py_buffer view;
+    double sharpness;
+    Py_ssize_t wanted;
+    if (!PyArg_ParseTuple(args, "Odn", &given, &sharpness, &wanted) || take(given, &view, 0, 'd', ANY) < 0)
+        return NULL;
+    PyObject *found = ranked(view.buf, view.len / 8, sharpness, wanted);
     PyBuffer_Release(&view);
     return found;
+}
+
+/* --- finite: only numbers? All bits of the exponent are set in an infinity, and in what is no number. */
+
+#define NUMBERS(name, type, bits, infinite)                             \
+    WIDEST static int name(const type *values, Py_ssize_t count)        \
+    {                                                                   \
+        bits most = 0;                                                  \
+        for (Py_ssize_t i = 0; i < count; i++) {                        \
+            bits value;                                                 \
+            memcpy(&value, values + i, sizeof value);                   \
+            value &= (bits)-1 >> 1;                                     \
+            most = value > most ? value : most;                         \
+        }                                                               \
+        return most < infinite;                                         \
+    }
+NUMBERS(numbers_f, float, uint32_t, UINT32_C(0x7f800000))
+NUMBERS(numbers_d, double, uint64_t, UINT64_C(0x7ff0000000000000))
+
+/* The same of a view whose values lie apart. */
+static int apart(const Py_buffer *view, int single, int axis, const char *at)
+{
+    if (axis == view->ndim) {
+        double value;
+        float narrow;
+        memcpy(single ? (void *)&narrow : (void *)&value, at, (size_t)view->itemsize);
+        return single ? numbers_f(&narrow, 1) : numbers_d(&value, 1);
+    }
+    for (Py_ssize_t i = 0; i < view->shape[axis]; i++)
+        if (!apart(view, single, axis + 1, at + i * view->strides[axis]))
+            return 0;
+    return 1;
+}
+
+static PyObject *only_numbers(PyObject *module, PyObject *given)
+{
+    (void)module;
+    Py_buffer view;
+    if (PyObject_GetBuffer(given, &view, PyBUF_STRIDES | PyBUF_FORMAT) < 0)
+        return NULL;
+    const int single = holds(&view, 'f');
+    if (!single && !holds(&view, 'd')) {
+        PyErr_Format(PyExc_ValueError, "values of %s, where f or d were expected", view.format ? view.format : "B");
+        PyBuffer_Release(&view);
+        return NULL;
+    }
+    const Py_ssize_t count = view.len / view.itemsize;
+    int found;
+    if (!PyBuffer_IsContiguous(&view, 'C'))
+        found = apart(&view, single, 0, view.buf);
+    else
+        found = single ? numbers_f(view.buf, count) : numbers_d(view.buf, count);
+    PyBuffer_Release(&view);
+    return PyBool_FromLong(found);
 }
 
 /* --- splice: numbers and pieces of text put where a form has places for them */
@@ -173,6 +232,7 @@ static PyObject *splice(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef functions[] = {
+    {"finite", only_numbers, METH_O, "finite(values): see rtdecode/kernels.py"},
     {"splice", splice, METH_VARARGS, "splice(form, numbers, pieces): see rtdecode/kernels.py"},
     {"top", top, METH_VARARGS, "top(scores, sharpness, count): see rtdecode/kernels.py"},
     {NULL, NULL, 0, NULL},

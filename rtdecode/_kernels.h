@@ -49,6 +49,9 @@ OURS int take(PyObject *from, Py_buffer *view, int writable, char kind, Py_ssize
 /* A copy of them, for PyMem_Free, and how many in *found unless that is NULL. NULL with an error. */
 OURS void *copied(PyObject *from, char kind, Py_ssize_t items, Py_ssize_t *found);
 
+/* The first `wanted` of `count` candidates: (order, scores, probabilities), each a tuple. NULL with an error. */
+OURS PyObject *ranked(const double *scores, Py_ssize_t count, double sharpness, Py_ssize_t wanted);
+
 OURS extern PyType_Spec chain_spec, search_spec;
 
 #endif

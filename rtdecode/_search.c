@@ -12,6 +12,7 @@ typedef struct {
     float *inverse;                /* (offsets) */
     int64_t *cuts;                 /* (2 K), a copy: what was checked cannot change */
     float *query, *sums;           /* (frames, F); (frames - 1 + length), length >= T */
+    double *found;                 /* (K) */
     char *memory;                  /* (F, length + APART) float from the first line on: the bank, 0 behind its end */
 } Search;
 
@@ -61,6 +62,38 @@ static double centre(const float *x, float *z, Py_ssize_t frames, Py_ssize_t wid
     return norm > TINY ? norm : TINY;
 }
 
+/* The best cosine of every candidate for this window (frames, F). */
+static void score(Search *self, const float *window, double *found)
+{
+    const float *inverse = self->inverse;
+    const int64_t *cuts = self->cuts;
+    double norm = centre(window, self->query, self->frames, self->width);
+    slide(rows_of(self), self->query, self->length, self->width, self->frames, self->sums);
+    const float *sums = self->sums + self->frames - 1;
+    for (Py_ssize_t k = 0; k < self->count; k++) {
+        float best = -INFINITY;
+        for (int64_t o = cuts[2 * k]; o < cuts[2 * k + 1]; o++) {
+            float cosine = sums[o] * inverse[o];
+            best = cosine > best ? cosine : best;
+        }
+        found[k] = (double)best / norm;
+    }
+}
+
+static PyObject *search_first(Search *self, PyObject *args)
+{
+    PyObject *given;
+    Py_buffer window;
+    double sharpness;
+    Py_ssize_t wanted;
+    if (!PyArg_ParseTuple(args, "Odn", &given, &sharpness, &wanted) ||
+        take(given, &window, 0, 'f', self->frames * self->width) < 0)
+        return NULL;
+    score(self, window.buf, self->found);
+    PyBuffer_Release(&window);
+    return ranked(self->found, self->count, sharpness, wanted);
+}
+
 static PyObject *search_scores(Search *self, PyObject *args)
 {
     PyObject *given, *wanted;
@@ -73,19 +106,7 @@ static PyObject *search_scores(Search *self, PyObject *args)
         PyBuffer_Release(&window);
         return NULL;
     }
-    const float *inverse = self->inverse;
-    const int64_t *cuts = self->cuts;
-    double norm = centre(window.buf, self->query, self->frames, self->width), *found = scores.buf;
-    slide(rows_of(self), self->query, self->length, self->width, self->frames, self->sums);
-    const float *sums = self->sums + self->frames - 1;
-    for (Py_ssize_t k = 0; k < self->count; k++) {
-        float best = -INFINITY;
-        for (int64_t o = cuts[2 * k]; o < cuts[2 * k + 1]; o++) {
-            float cosine = sums[o] * inverse[o];
-            best = cosine > best ? cosine : best;
-        }
-        found[k] = (double)best / norm;
-    }
+    score(self, window.buf, scores.buf);
     PyBuffer_Release(&window);
     PyBuffer_Release(&scores);
     Py_RETURN_NONE;
@@ -100,6 +121,7 @@ static void search_free(PyObject *object)
     PyMem_Free(self->memory);
     PyMem_Free(self->query);
     PyMem_Free(self->sums);
+    PyMem_Free(self->found);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(object);
     Py_DECREF(type);
@@ -143,7 +165,8 @@ static PyObject *search_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     self->memory = PyMem_Calloc((size_t)((self->length + APART) * width) * sizeof(float) + LINE, 1);
     self->query = PyMem_Calloc((size_t)(frames * width), sizeof(float));
     self->sums = PyMem_Calloc((size_t)(frames - 1 + self->length), sizeof(float));
-    if (!self->memory || !self->query || !self->sums) {
+    self->found = PyMem_Calloc((size_t)self->count + 1, sizeof(double));
+    if (!self->memory || !self->query || !self->sums || !self->found) {
         PyBuffer_Release(&given);
         PyErr_NoMemory();
         goto failed;
@@ -159,6 +182,7 @@ failed:
 }
 
 static PyMethodDef search_methods[] = {
+    {"first", (PyCFunction)search_first, METH_VARARGS, "first(window, sharpness, count): see rtdecode/kernels.py"},
     {"scores", (PyCFunction)search_scores, METH_VARARGS, "scores(window, out): see rtdecode/kernels.py"},
     {NULL, NULL, 0, NULL},
 };

@@ -14,7 +14,7 @@ import numpy as np
 from rtdecode.bundle import Bundle, BundleSpec
 from rtdecode.engines import Frames, Session
 from rtdecode.preprocess import Preprocess
-from rtdecode.quality import all_finite
+from rtdecode.quality import finite_test
 from rtdecode.retrieve import Retriever
 from rtdecode.ring import Ring
 from rtdecode.transcribe import Transcriber
@@ -60,6 +60,9 @@ class Engine:
         self._no_frames = np.empty((0, bundle.bank.features.shape[1] if bundle.bank else 0), np.float32)
         # nothing of a window that is left out is missed later
         self._forgetful = session.info().mode == "window" and not self.transcriber
+        self._all_finite = finite_test()
+        # at hand: a decision does not wait for what is looked up
+        self._stride, self._baseline = spec.model.stride, spec.model.baseline
         self.run = self.skipped = 0
         self.reset()
 
@@ -75,6 +78,7 @@ class Engine:
             self.transcriber.reset()
         self.run += 1
         self._next_sample = 0
+        self._awaited, self._due = -1, 0  # the window that comes next, and the sample after its last
         self._decisions = self._late = 0
 
     @property
@@ -90,8 +94,11 @@ class Engine:
 
     def samples_to_next_hop(self) -> int:
         """Raw samples still missing before the next window can be run; at least 1."""
-        newest = self._windows.start + self._windows.size - 1
-        return max(1, self.preprocess.resampler.newest_input(newest) + 1 - self._next_sample)
+        windows = self._windows
+        if windows.start != self._awaited:  # asked for several times a hop
+            self._awaited = windows.start
+            self._due = self.preprocess.resampler.newest_input(windows.start + windows.size - 1) + 1
+        return max(1, self._due - self._next_sample)
 
     def push(self, chunk: Chunk, rank: bool = True) -> list[Decision]:
         """Decide as often as the chunk allows: it may hold many hops, or be empty, which changes nothing.
@@ -129,12 +136,12 @@ class Engine:
         start = self._timer()
         frames = self.session.run(self._input(window.x))
         inferred = self._timer()
-        _check(frames)
+        self._check(frames)
         if self.transcriber and frames.log_probs is not None:
             self._late = 0 if rank else self._late + 1
             self.transcriber.push(frames.log_probs, late=self._late * self.bundle.spec.hop_s > NARROW_S)
         if self.retriever and frames.estimate is not None:
-            self.retriever.push(frames.estimate, window.stop // self.bundle.spec.model.stride)
+            self.retriever.push(frames.estimate, window.stop // self._stride)
             if not self.retriever.ready():
                 return None
         if not rank:  # its text comes with the next decision
@@ -181,19 +188,18 @@ class Engine:
 
     def _input(self, x: np.ndarray) -> np.ndarray:
         """What the network is given of a window."""
-        if baseline := self.bundle.spec.model.baseline:
-            x = x - x[:baseline].mean(axis=0)
+        if self._baseline:
+            x = x - x[: self._baseline].mean(axis=0)
         return np.ascontiguousarray(x)
+
+    def _check(self, frames: Frames) -> None:
+        for head in frames:
+            if head is not None and not self._all_finite(head):
+                raise ArithmeticError("the network's output is not finite")
 
     def _skip(self) -> None:
         self._decisions += 1
         self.skipped += 1
-
-
-def _check(frames: Frames) -> None:
-    for head in (frames.estimate, frames.log_probs):
-        if head is not None and not all_finite(head):
-            raise ArithmeticError("the network's output is not finite")
 
 
 def _first_decision(spec: BundleSpec) -> int:

@@ -11,8 +11,12 @@ here has a twin in Python where it is used, which gives the same to rounding; `u
     Search(features, inverse, cuts, frames, width).scores(window, out)
         (T, F) float32, (T - frames + 1,) float32, (2 K,) int64; (frames, F) float32 -> (K,) float64 in `out`,
         as retrieval.window.WholeSearch. ValueError where sizes do not fit
+    Search.first(window, sharpness, count)
+        `top` of these scores
     top(scores, sharpness, count)
         (K,) float64 -> the first `count` <= MOST: candidates, scores, probabilities; as retrieval.ranking
+    finite(values)
+        of any shape, float32 or float64 -> whether there are only numbers, as quality.all_finite
     splice(form, numbers, pieces)
         `form` (bytes), where byte 1 and a byte i stand for number i of `numbers` (bytes, a JSON array), and
         byte 2 and a byte i for pieces[i] (a list of bytes); as live.output. ValueError where there is none

@@ -4,11 +4,13 @@ Knows nothing of clocks, models or screens. Thresholds are data (`Thresholds`), 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
+from rtdecode.kernels import kernels
 from rtdecode.snapshot import ChannelState
 
 USED, FLAT, RAILED, NOISY, LINE = "✓", "▁", "▲", "≈", "∿"
@@ -161,6 +163,12 @@ def all_finite(data: np.ndarray) -> bool:
     return math.isfinite(np.vdot(data, data)) or bool(np.isfinite(data).all())
 
 
+def finite_test() -> Callable[[np.ndarray], bool]:
+    """`all_finite`, compiled where that is possible: of float32 or float64."""
+    compiled = kernels()
+    return compiled.finite if compiled else all_finite
+
+
 class Repair:
     """Replaces NaN and Inf by the channel's last good value, before any filter can keep them for ever.
 
@@ -175,6 +183,7 @@ class Repair:
         self.used = np.unique(used)
         self._good = np.zeros(channels)
         self._level = np.zeros(channels)
+        self._all_finite = finite_test()
         self.reset()
 
     def reset(self) -> None:
@@ -187,7 +196,7 @@ class Repair:
 
     def push(self, data: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """data (T, C) -> finite data (the same array if it was), and where it was not: (T, used), or None."""
-        if self._steady and all_finite(data):
+        if self._steady and self._all_finite(data):
             if len(data):
                 self._good[:] = data[-1]
             return data, None

@@ -10,11 +10,12 @@ from typing import Protocol
 
 import numpy as np
 
+from rtdecode.kernels import MOST
 from rtdecode.retrieval.bank import Bank, Candidate, RetrievalSpec, map_features, spans
 from rtdecode.retrieval.geometry import Geometry, geometry
 from rtdecode.retrieval.progressive import ProgressiveOnset, ProgressiveSearch
 from rtdecode.retrieval.ranking import Ranking
-from rtdecode.retrieval.window import WholeOnset, whole_search
+from rtdecode.retrieval.window import SmallSearch, WholeOnset, whole_search
 from rtdecode.ring import Ring
 from rtdecode.types import Ranked
 
@@ -85,6 +86,8 @@ class Retriever:
                 )
             )
         self._ranking = Ranking(bank.candidates, spec.sharpness, self.top)
+        scorer = self._scorer
+        self._at_once = scorer if isinstance(scorer, SmallSearch) and self.top <= MOST else None
         self.stop = 0
         self.held = 0  # frames of the window that can be compared by now, at most N
 
@@ -119,4 +122,8 @@ class Retriever:
         return self._scorer.scores(self._estimate, self.held, self.stop - self.spec.delay)
 
     def rank(self) -> Ranked:
-        return self._ranking.ranked(self.scores(), self.window_s)
+        ranking, search = self._ranking, self._at_once
+        if search is None:
+            return ranking.ranked(self.scores(), self.window_s)
+        first = search.first(self._estimate, self.held, ranking.sharpness, ranking.top)
+        return ranking.of(first, self.window_s)

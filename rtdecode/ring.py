@@ -40,7 +40,8 @@ class Ring:
         self.stop += len(rows)
         if end <= capacity:
             held[at:end] = rows
-            held[capacity + at : capacity + end] = rows
+            if at or end < capacity:  # no span reaches from the lap before into a whole one
+                held[capacity + at : capacity + end] = rows
             return
         kept = rows[-capacity:]
         at = (self.stop - len(kept)) % capacity

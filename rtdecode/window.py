@@ -29,7 +29,7 @@ class Windower:
 
     def next(self) -> Window:
         """The next window; its samples are a view, valid until the ring is written again."""
-        x = self.ring.read(self.start, self.start + self.size)
-        window = Window(x, self.start)
-        self.start += self.hop
-        return window
+        start = self.start
+        stop = start + self.size
+        self.start = start + self.hop
+        return Window(self.ring.read(start, stop), start, stop)

@@ -1,6 +1,8 @@
 """A listener for tests, in a process of its own: pulls samples from a stream and saves them.
 
-python -m tests.pull NAME SAMPLES FILE.npz [markers: wait for NAME-markers too]
+python -m tests.pull NAME SAMPLES FILE.npz [markers|watched]
+
+markers  wait for NAME-markers, too;  watched  samples are watched for before they are pulled
 """
 
 import sys
@@ -12,8 +14,9 @@ import pylsl
 from rtdecode.sources.lsl import Lost, LslSource, Wanted, quiet, resolve, select
 
 
-def main(name: str, samples: str, file: str, markers: str = "") -> None:
+def main(name: str, samples: str, file: str, how: str = "") -> None:
     quiet()
+    markers, watched = how == "markers", how == "watched"
     until, found = time.monotonic() + 20, resolve(1.0)
     while markers and not any(f.info.name == f"{name}-markers" for f in found) and time.monotonic() < until:
         found = resolve(1.0)
@@ -29,7 +32,10 @@ def main(name: str, samples: str, file: str, markers: str = "") -> None:
     texts, deadline = [], time.monotonic() + 30
     while sum(len(t) for t in stamps) < int(samples) and time.monotonic() < deadline:
         try:
-            data, t = source.pull(1, 0.05)
+            wanted = len(stamps) % 7 + 1 if watched else 1
+            if watched:  # now and then too briefly, and for other numbers than are pulled
+                source.watch(wanted + len(stamps) % 3 - 1, time.perf_counter() + (len(stamps) % 4) * 0.01)
+            data, t = source.pull(wanted, 0.05)
         except Lost:
             break
         parts.append(data.copy())

@@ -6,7 +6,6 @@ the decisions are compared with what the recording says was heard, and with an u
 samples.
 """
 
-import dataclasses
 import json
 import os
 import subprocess
@@ -139,7 +138,7 @@ def _untrained(bundle: Bundle, recording: Recording, samples: int, truth: Truth)
     decisions = []
     for chunk in pieces(recording, 4096):
         keep = max(0, samples - chunk.first)
-        decisions += engine.push(dataclasses.replace(chunk, data=chunk.data[:keep], t=chunk.t[:keep]))
+        decisions += engine.push(chunk._replace(data=chunk.data[:keep], t=chunk.t[:keep]))
         if keep < len(chunk.data):
             break
     spec = bundle.spec

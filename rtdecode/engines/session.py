@@ -6,7 +6,7 @@ Knows no engine. A session belongs to one stream; sessions of one bundle share n
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 
@@ -17,8 +17,7 @@ Precision = Literal["fp64", "fp32", "bf16", "int8"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 
-@dataclass(frozen=True)
-class Frames:
+class Frames(NamedTuple):
     """What the network says of one step or window; absent heads are None.
 
     estimate   (T', F) predicted speech features;  log_probs  (T', V) CTC log-probabilities

@@ -225,8 +225,8 @@ class Decoding:
         if self.script:
             self._follow(self.script, data, stamps)
             return
-        paced = _Once(lambda: None if arrived is None else self._pace.arrived(len(stamps), arrived))
-        times = None
+        times = late_s = None
+        told = False  # when it came
         if arrived is not None and self._arrivals:
             times = self._arrivals.take(len(stamps), arrived)
         start = 0
@@ -236,16 +236,16 @@ class Decoding:
             t = found if times is None else times[start:stop]
             more = (len(stamps) - stop, waiting)
             done = self._decode(data[start:stop], t, more)
+            if arrived is not None and not told:  # after the decision, which does not depend on it
+                late_s, told = self._pace.arrived(len(stamps), arrived), True
             if self._dropping:
-                paced()
                 self._drop(len(stamps) - start - done, waiting)
                 return
             if gap:
-                self._answer(gap, paced())
+                self._answer(gap, late_s)
             start = stop
             if start == len(stamps):
-                break
-        paced()  # after the decision, which seldom needs it
+                return
 
     def _follow(self, script: Script, data: np.ndarray, stamps: np.ndarray) -> None:
         start, first = 0, self.total
@@ -356,19 +356,6 @@ class Decoding:
         if not held:
             return decision
         return dataclasses.replace(decision, warnings=(*decision.warnings, *held))
-
-
-class _Once:
-    """What `find` finds, looked for when first asked."""
-
-    def __init__(self, find: Callable[[], float | None]):
-        self._find, self._asked = find, False
-        self._found: float | None = None
-
-    def __call__(self) -> float | None:
-        if not self._asked:
-            self._asked, self._found = True, self._find()
-        return self._found
 
 
 def decision_window_s(bundle: Bundle) -> float:

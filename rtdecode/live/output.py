@@ -61,7 +61,8 @@ def decision_line(decision: Decision, stage_ms: dict[str, float], offset_s: floa
 
 
 def _brief(ms: float) -> float:
-    return float(f"{ms:.4f}")
+    """To a tenth of a microsecond."""
+    return int(ms * 1e4 + 0.5) / 1e4 if math.isfinite(ms) else ms
 
 
 class DecisionText:
@@ -69,9 +70,10 @@ class DecisionText:
     written once, the rest is put into the places of a form. A decision waits for this text."""
 
     def __init__(self) -> None:
-        self._bank: object = None  # whose candidates these are
+        self._bank: object = None  # whose candidates these are, and of what windows
+        self._window_s = 0.0
         self._said: list[bytes] = []
-        self._forms: dict[object, tuple[bytes, bytes]] = {}
+        self._forms: dict[object, bytes] = {}
         compiled = kernels()
         self._splice = compiled.splice if compiled else _splice
 
@@ -79,28 +81,37 @@ class DecisionText:
         """One line without its end."""
         d, ranked = decision, decision.retrieved
         t_local = d.t + (offset_s or 0.0)
-        finite = math.isfinite(sum(stage_ms.values(), t_local))
-        if not (finite and isinstance(ranked, Ranked) and len(ranked.order) <= MOST):
+        try:
+            times = [int(ms * 1e4 + 0.5) / 1e4 for ms in stage_ms.values()]
+        except (ValueError, OverflowError):  # of what is no number, or infinite
+            times = None
+        if not isinstance(ranked, Ranked) or len(ranked.order) > MOST or t_local - t_local or times is None:
             return _ENCODE({"kind": "decision", **decision_line(d, stage_ms, offset_s)}).encode()
-        if ranked.said is not self._bank:
-            self._bank = ranked.said
-            about = [{key: said[key] for key in _ABOUT} for said in ranked.said]
-            self._said = [_ENCODE(said)[1:-1].encode() for said in about]
-        kind = (len(ranked.order), offset_s is None, *stage_ms)
-        form, stages = self._forms.get(kind) or self._begin(kind, len(ranked.order), offset_s, stage_ms)
-        shown = (ranked.chance, ranked.candidates, ranked.window_s, ranked.margin)
-        row = [d.index, d.run, d.sample, d.t, t_local, *shown, *ranked.scores, *ranked.probs]
-        pieces = [self._said[k] for k in ranked.order]
-        pieces.append(b"null" if d.text is None else _ENCODE(_text(d.text)).encode())
-        pieces.append(stages % tuple(stage_ms.values()))
-        pieces.append(_ENCODE(list(d.warnings)).encode() if d.warnings else b"[]")
+        if ranked.said is not self._bank or ranked.window_s != self._window_s:
+            self._turn_to(ranked)
+        probs, about = ranked.probs, self._said
+        kind = (len(probs), offset_s is None, d.text is None, not d.warnings)
+        form = self._forms.get((*kind, *stage_ms)) or self._begin(ranked, stage_ms, *kind)
+        row = [d.index, d.run, d.sample, d.t, t_local, ranked.margin, *ranked.scores, *probs, *times]
+        pieces = [about[k] for k in ranked.order]
+        if d.text is not None:
+            pieces.append(_ENCODE(_text(d.text)).encode())
+        if d.warnings:
+            pieces.append(_ENCODE(list(d.warnings)).encode())
         return self._splice(form, orjson.dumps(row), pieces)
 
+    def _turn_to(self, ranked: Ranked) -> None:
+        """What follows is of this bank, and of windows so long."""
+        self._bank, self._window_s = ranked.said, ranked.window_s
+        about = [{key: said[key] for key in _ABOUT} for said in ranked.said]
+        self._said = [_ENCODE(said)[1:-1].encode() for said in about]
+        self._forms.clear()
+
     def _begin(
-        self, kind: object, count: int, offset_s: float | None, stages: Iterable[str]
-    ) -> tuple[bytes, bytes]:
-        """The form of a line with so many hits, its places as `kernels.splice` knows them, and that of its
-        stages."""
+        self, ranked: Ranked, stages: Iterable[str], count: int, nowhere: bool, silent: bool, sound: bool
+    ) -> bytes:
+        """The form of such a line, its places as `kernels.splice` knows them. nowhere: without our own time;
+        silent: without text;  sound: without warnings"""
 
         def number(k: int) -> str:
             return "\1" + chr(k)
@@ -109,19 +120,22 @@ class DecisionText:
             return "\2" + chr(k)
 
         hits = ", ".join(
-            f'{{"rank": {k + 1}, {piece(k)}, "score": {number(9 + k)}, "prob": {number(9 + count + k)}}}'
+            f'{{"rank": {k + 1}, {piece(k)}, "score": {number(6 + k)}, "prob": {number(6 + count + k)}}}'
             for k in range(count)
         )
-        local = "" if offset_s is None else f', "t_local": {number(4)}'
+        local = "" if nowhere else f', "t_local": {number(4)}'
+        shown = f'"chance": {_ENCODE(ranked.chance)}, "candidates": {ranked.candidates}'
+        times = ", ".join(f"{_ENCODE(stage)}: {number(6 + 2 * count + k)}" for k, stage in enumerate(stages))
+        text = "null" if silent else piece(count)
+        warnings = "[]" if sound else piece(count + (not silent))
         form = (
             f'{{"kind": "decision", "schema": {SCHEMA}, "index": {number(0)}, "run": {number(1)}, '
-            f'"sample": {number(2)}, "t": {number(3)}{local}, "retrieved": {{"chance": {number(5)}, '
-            f'"candidates": {number(6)}, "window_s": {number(7)}, "margin": {number(8)}, "hits": [{hits}]}}, '
-            f'"text": {piece(count)}, "stage_ms": {{{piece(count + 1)}}}, "warnings": {piece(count + 2)}}}'
+            f'"sample": {number(2)}, "t": {number(3)}{local}, "retrieved": {{{shown}, '
+            f'"window_s": {_ENCODE(ranked.window_s)}, "margin": {number(5)}, "hits": [{hits}]}}, '
+            f'"text": {text}, "stage_ms": {{{times}}}, "warnings": {warnings}}}'
         ).encode("latin-1")
-        names = ", ".join(f"{_ENCODE(stage).replace('%', '%%')}: %.4f" for stage in stages)
-        self._forms[kind] = form, names.encode()
-        return self._forms[kind]
+        self._forms[count, nowhere, silent, sound, *stages] = form
+        return form
 
 
 _PLACE = re.compile(b"[\1\2].", re.DOTALL)

@@ -11,6 +11,8 @@ from rtdecode.kernels import MOST, kernels
 from rtdecode.retrieval.bank import Candidate
 from rtdecode.types import Ranked
 
+First = tuple[Sequence[int], Sequence[float], Sequence[float]]
+"""Candidates, their scores, their probabilities; best first."""
 _SORTED = 512  # candidates: below, sorting all of them is faster than choosing first
 
 
@@ -37,12 +39,15 @@ class Ranking:
     def ranked(self, scores: np.ndarray, window_s: float) -> Ranked:
         """(K,) float64 cosines -> the `top` best; probabilities are a softmax over all of them."""
         first = self._compiled.top if self._compiled else _top
-        order, best, probs = first(scores, self.sharpness, self.top)
-        return Ranked(self._said, order, best, probs, window_s)
+        return self.of(first(scores, self.sharpness, self.top), window_s)
+
+    def of(self, first: First, window_s: float) -> Ranked:
+        """Of those that were chosen already, with `sharpness` and `top`."""
+        return Ranked(self._said, *first, window_s)
 
 
-def _top(scores: np.ndarray, sharpness: float, top: int) -> tuple[list[int], list[float], list[float]]:
-    """Candidates, scores, probabilities, as kernels.top."""
+def _top(scores: np.ndarray, sharpness: float, top: int) -> First:
+    """As kernels.top."""
     order = top_order(scores, top)
     odds = scores - scores[order[0]]
     odds *= sharpness

@@ -11,6 +11,7 @@ import numpy as np
 
 from rtdecode.kernels import kernels
 from rtdecode.retrieval.geometry import Geometry, inverse_norms
+from rtdecode.retrieval.ranking import First
 from rtdecode.ring import Ring
 
 _TINY = 1e-12
@@ -110,6 +111,12 @@ class SmallSearch:
         found = np.empty(self._count)
         self._search.scores(estimate.read(estimate.stop - frames, estimate.stop), found)
         return found
+
+    def first(self, estimate: Ring, frames: int, sharpness: float, top: int) -> First:
+        """The best of these scores, without an array of them."""
+        window = estimate.read(estimate.stop - frames, estimate.stop)
+        first: First = self._search.first(window, sharpness, top)
+        return first
 
 
 def whole_search(

@@ -253,6 +253,7 @@ class LslSource:
         self._buffer = np.empty((self._rows, channels), self._inlet.np_dtype)
         self._stamps = np.empty(self._rows)
         self._buffer_at, self._stamps_at = self._buffer.ctypes.data, self._stamps.ctypes.data
+        self._held = 0  # samples in the buffer that `watch` took
         self._error = ctypes.c_int()
         # float32 holds every int8, int16 and float32; wider formats need float64
         wide = self.info.dtype in ("float64", "int32", "int64")
@@ -271,8 +272,10 @@ class LslSource:
         Waits until `min_samples` are there or `timeout_s` is over, and takes what else is there. Of 0: takes
         none. Lost when the outlet is gone.
         """
+        taken, self._held = self._held, 0
         try:
-            taken = self._take(0, min(min_samples, self._rows), timeout_s)
+            if taken < min_samples:
+                taken += self._take(taken, min(min_samples, self._rows) - taken, timeout_s)
             if 0 < taken < self._rows and (more := self.waiting()):
                 taken += self._take(taken, min(more, self._rows - taken), 0.0)
         except RuntimeError as problem:
@@ -300,15 +303,22 @@ class LslSource:
         return int(values) // int(inlet.channel_count)
 
     def watch(self, samples: int, until: float) -> bool:
-        """Look again and again, without falling asleep, whether so many samples are there; whether they came
-        before `until`, in seconds of time.perf_counter. liblsl receives on a thread of its own, which goes
-        first."""
-        waiting, timer, let_go = self._inlet.samples_available, time.perf_counter, _let_go
-        while timer() < until:
-            if waiting() >= samples:
-                return True
-            let_go()
-        return False
+        """Look again and again, without falling asleep, until so many samples are there; whether they came
+        before `until`, in seconds of time.perf_counter. The next `pull` has them at hand: to ask liblsl for
+        them then, for the first time in a while, takes longer. liblsl receives on a thread of its own, which
+        goes first."""
+        take, timer, let_go = self._take, time.perf_counter, _let_go
+        samples = min(samples, self._rows)
+        try:
+            while self._held < samples:
+                if timer() >= until:
+                    return False
+                self._held += take(self._held, samples - self._held, 0.0)
+                if self._held < samples:
+                    let_go()
+        except RuntimeError as problem:
+            raise _gone(self.info.name, problem) from problem
+        return True
 
     def waiting(self) -> int:
         """Samples that arrived and were not pulled yet."""

@@ -127,6 +127,25 @@ def test_which_search_is_taken() -> None:
 @compiled_only
 @given(
     seed=st.integers(0, 999),
+    offsets=st.integers(1, 300),
+    width=st.integers(1, 20),
+    frames=st.integers(2, 40),
+    count=st.integers(1, 50),
+    sharpness=st.sampled_from([0.0, 10.0, 300.0]),
+)
+def test_the_first_of_a_search_are_the_top_of_its_scores(
+    seed: int, offsets: int, width: int, frames: int, count: int, sharpness: float
+) -> None:
+    given = sought(seed, offsets, width, frames, count)
+    small = SmallSearch(compiled(), given.features, given.geometry, frames)
+    top = min(count, 1 + seed % 10)
+    first = small.first(given.estimate, frames, sharpness, top)
+    assert first == compiled().top(scores_of(small, given), sharpness, top)
+
+
+@compiled_only
+@given(
+    seed=st.integers(0, 999),
     count=st.sampled_from([1, 2, 64, 65]) | st.integers(1, 1500),
     top=st.sampled_from([1, 2, 10, kernels.MOST]) | st.integers(1, kernels.MOST),
     values=st.integers(1, 2000),

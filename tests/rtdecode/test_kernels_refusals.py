@@ -158,6 +158,27 @@ BAD_TOPS: dict[str, tuple[Any, ...]] = {
     "text": (np.zeros(5), "sharp", 1),
     "two": (np.zeros(5), 1.0),
 }
+BAD_FIRSTS: dict[str, tuple[Any, ...]] = {  # of two candidates, for a window (4, 2)
+    "another length": (float32(5, 2), 1.0, 1),
+    "another width": (float32(4, 3), 1.0, 1),
+    "float64": (np.zeros((4, 2)), 1.0, 1),
+    "gaps": (float32(8, 2)[::2], 1.0, 1),
+    "none wanted": (float32(4, 2), 1.0, 0),
+    "fewer than none": (float32(4, 2), 1.0, -1),
+    "more than there are": (float32(4, 2), 1.0, 3),
+    "text": (float32(4, 2), "sharp", 1),
+    "nothing": (),
+}
+NOT_NUMBERS: dict[str, Any] = {
+    "whole numbers": np.zeros(3, np.int32),
+    "long whole numbers": np.zeros(3, np.int64),
+    "half floats": np.zeros(3, np.float16),
+    "complex": np.zeros(3, np.complex64),
+    "swapped bytes": np.zeros(3, ">f4"),
+    "bytes": bytes(12),
+    "a list": [0.0],
+    "None": None,
+}
 
 
 BAD_LINES: dict[str, tuple[Any, ...]] = {
@@ -216,6 +237,20 @@ def test_a_top_that_is_none_is_refused(name: str) -> None:
 
 
 @compiled_only
+@pytest.mark.parametrize("name", BAD_FIRSTS)
+def test_the_first_of_what_does_not_fit_are_refused(name: str) -> None:
+    with pytest.raises(NO_SUCH_ARGUMENT):
+        search_of().first(*BAD_FIRSTS[name])
+
+
+@compiled_only
+@pytest.mark.parametrize("name", NOT_NUMBERS)
+def test_what_can_only_be_numbers_is_not_asked_for_others(name: str) -> None:
+    with pytest.raises(NO_SUCH_ARGUMENT):
+        compiled().finite(NOT_NUMBERS[name])
+
+
+@compiled_only
 @pytest.mark.parametrize("name", ["Chain", "Search"])
 def test_nobody_gets_one_that_was_never_filled(name: str) -> None:
     kind = getattr(compiled(), name)
@@ -231,6 +266,13 @@ def test_nobody_gets_one_that_was_never_filled(name: str) -> None:
 HOSTILE = {
     "samples of no bytes": "expect(chain_of().push, np.empty(3, np.dtype([])), float32(4, 3))",
     "scores of no bytes": "expect(compiled().top, np.empty(3, np.dtype([])), 1.0, 1)",
+    "numbers of no bytes": "expect(compiled().finite, np.empty(3, np.dtype([])))",
+    "numbers of no shape": "assert compiled().finite(np.zeros(())) and compiled().finite(np.float32(1))",
+    "numbers that are repeated": """
+from numpy.lib.stride_tricks import as_strided
+assert compiled().finite(as_strided(np.ones(1), (3, 5), (0, 0)))
+assert not compiled().finite(as_strided(np.array([1, np.nan])[1:], (3, 5), (0, 0)))
+""",
     "an interval without end": """
 chain = expect(chain_of, phases=np.ones((1, 4)), up=1, down=2**63 - 1)
 if chain:
@@ -314,6 +356,8 @@ def test_no_array_is_held_longer_than_what_was_made_of_it() -> None:
     calls = [
         *((chain.push, args) for args in BAD_SAMPLES.values()),
         *((search.scores, args) for args in BAD_WINDOWS.values()),
+        *((search.first, args) for args in BAD_FIRSTS.values()),
+        *((compiled().finite, (given,)) for given in NOT_NUMBERS.values()),
         *((compiled().top, args) for args in BAD_TOPS.values()),
     ]
     objects = [fit for _, fit, _ in fits] + [
@@ -347,6 +391,10 @@ def test_arrays_are_let_go_whatever_happens() -> None:
     compiled().top(scores, 1.0, 1)
     tried(compiled().top, scores, 1.0, 3)
     search.scores(window, scores)
+    search.first(window, 1.0, 1)
+    tried(search.first, window, 1.0, 3)
+    tried(search.first, x, 1.0, 1)
+    compiled().finite(window)
     tried(search.scores, window, room)
     tried(search.scores, x, scores)
     chain.push(x, room)

@@ -1,11 +1,13 @@
 """Bad channels are seen within a second, and what is no number never reaches a filter."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtdecode.quality import FLAT, NOISY, RAILED, USED, Hold, Repair, all_finite, channel_states
+from rtdecode.quality import FLAT, NOISY, RAILED, USED, Hold, Repair, all_finite, channel_states, finite_test
 
 LABELS = ("Fz", "Cz", "Pz", "Oz")
 
@@ -82,12 +84,36 @@ def test_pieces_equal_whole(sizes: list[int]) -> None:
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
-def test_numbers_too_large_to_be_squared_are_numbers() -> None:
+@pytest.mark.parametrize("test", [all_finite, finite_test()])
+def test_numbers_too_large_to_be_squared_are_numbers(test: Callable[[np.ndarray], bool]) -> None:
     huge = np.full((1, 3), 1e30, np.float32)
-    assert all_finite(huge)
+    assert test(huge)
     for bad in (np.nan, np.inf, -np.inf):
         huge[0, 1] = bad
-        assert not all_finite(huge)
+        assert not test(huge)
+
+
+@given(
+    shape=st.tuples(st.integers(0, 5), st.integers(0, 40), st.integers(1, 5)),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    bad=st.none() | st.sampled_from([np.nan, -np.nan, np.inf, -np.inf, 1e-310, -0.0]),
+    where=st.integers(0, 999),
+    view=st.sampled_from(
+        [lambda x: x, lambda x: x.T, lambda x: x[::2, ::-1], lambda x: x[:, 1:3], lambda x: x[:0]]
+    ),
+)
+def test_only_numbers_wherever_they_lie(
+    shape: tuple[int, int, int],
+    dtype: type,
+    bad: float | None,
+    where: int,
+    view: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    x = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    if bad is not None and x.size:
+        x.flat[where % x.size] = bad
+    for test in (all_finite, finite_test()):
+        assert test(view(x)) == np.isfinite(view(x)).all()
 
 
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=20))

@@ -14,12 +14,12 @@ from tests.bundles import LABELS, SFREQ, planted
 from tests.processes import outlet, running, unique_name
 
 
-def pulled(folder: Path, samples: int, **plan: object) -> dict[str, np.ndarray]:
-    """What a listener in another process got of this plan's outlet."""
+def pulled(folder: Path, samples: int, how: str = "", **plan: object) -> dict[str, np.ndarray]:
+    """What a listener in another process got of this plan's outlet. how: as tests.pull"""
     name = unique_name()
     with (
         outlet(folder, name, **plan),
-        running(["-m", "tests.pull", name, str(samples), "got.npz"], folder) as c,
+        running(["-m", "tests.pull", name, str(samples), "got.npz", how], folder) as c,
     ):
         assert c.end() == 0, c.err
     with np.load(folder / "got.npz", allow_pickle=False) as file:
@@ -81,6 +81,13 @@ def test_every_numeric_format_arrives(tmp_path: Path, dtype: str, kind: str) -> 
     assert got["data"].dtype == kind
     expected = planted(1.0).astype(dtype) if dtype.startswith("int") else planted(1.0)
     np.testing.assert_allclose(got["data"], expected, atol=0 if dtype == "float64" else 1)
+
+
+@pytest.mark.live
+def test_watching_for_samples_loses_none(tmp_path: Path) -> None:
+    got = pulled(tmp_path, round(4 * SFREQ), "watched", seconds=4.0)
+    np.testing.assert_array_equal(got["data"], planted(4.0))
+    np.testing.assert_allclose(np.diff(got["t"]), 1 / SFREQ, atol=1e-9)
 
 
 @pytest.mark.live
