@@ -130,7 +130,7 @@ def test_a_stopped_bridge_shows_the_overwritten_samples_as_a_gap(tmp_path: Path)
         steps = np.diff(got["data"][:, 0])
         (gap,) = np.flatnonzero(steps != 1)
         missing = int(steps[gap]) - 1
-        assert 500 <= missing <= 620
+        assert 500 <= missing <= 1000  # 550, and what came until the system let it go on
         # the stamps tell the same: by the index, to half a sample
         assert got["t"][gap + 1] - got["t"][gap] == pytest.approx((missing + 1) / sfreq, abs=0.51 / sfreq)
         assert np.delete(np.diff(got["t"]), gap) == pytest.approx(1 / sfreq, rel=0.51)
