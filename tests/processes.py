@@ -112,7 +112,8 @@ def outlet(folder: Path, name: str, **plan: Any) -> Iterator[Running]:
 
 @contextmanager
 def live(folder: Path, bundle: Path, name: str, *options: str) -> Iterator[Running]:
-    """`rtdecode live --headless` on the stream `name`."""
-    command = ["-m", "rtdecode", "live", "--headless", "--bundle", str(bundle), "--stream", name, *options]
-    with running(command, folder) as child:
+    """`rtdecode live --headless` on the stream `name`. Every hop is ranked: on a machine that is held up for
+    a moment the default would leave some out."""
+    command = ["-m", "rtdecode", "live", "--headless", "--bundle", str(bundle), "--stream", name]
+    with running([*command, "--policy", "every", *options], folder) as child:
         yield child

@@ -73,7 +73,7 @@ def test_decisions_are_those_of_the_same_data_offline(bundle: Bundle, tmp_path: 
         fake.play(data, SFREQ, block=5)
         assert decoder.end(30) == 0, decoder.err
         between.process.send_signal(signal.SIGINT)
-        assert between.end(5) == 0
+        assert between.end(PROMPT_S) == 0
     found = decoder.decisions()
     assert [d["run"] for d in found] == [1] * 8
     for line, decision in zip(found, expected, strict=True):
@@ -125,7 +125,7 @@ def test_a_stopped_bridge_shows_the_overwritten_samples_as_a_gap(tmp_path: Path)
             fake.play(count[1000:2000], sfreq, 10)
             assert pull.end() == 0, pull.err
             between.process.terminate()
-            assert between.end(5) == 0
+            assert between.end(PROMPT_S) == 0
     with np.load(tmp_path / "got.npz", allow_pickle=False) as got:
         steps = np.diff(got["data"][:, 0])
         (gap,) = np.flatnonzero(steps != 1)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rtdecode.sources.fieldtrip import FieldTripSource
 from rtdecode.sources.fieldtrip_events import HELD
 from rtdecode.sources.fieldtrip_frames import NotABuffer
-from tests.processes import unique_name
+from tests.processes import PROMPT_S, unique_name
 from tests.rtdecode.fake_buffer import GET_EVT, GET_OK, FakeBuffer, event, frame
 from tests.rtdecode.test_bridge import bridge, pulling
 from tests.rtdecode.test_fieldtrip import LABELS, SFREQ, opened, ramp
@@ -153,7 +153,7 @@ def test_events_are_a_marker_stream_of_the_bridge(buffer: FakeBuffer, tmp_path: 
             buffer.play(ramp(10 * k, 10), SFREQ, 10)
         assert pull.end() == 0, pull.err
         between.process.terminate()
-        assert between.end(5) == 0
+        assert between.end(PROMPT_S) == 0
     with np.load(tmp_path / "got.npz", allow_pickle=False) as got:
         assert list(got["marker_text"]) == ["word 5", "word 20"]
         at = [int(np.flatnonzero(got["data"][:, 0] == sample)[0]) for sample in (53, 203)]

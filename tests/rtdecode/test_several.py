@@ -184,7 +184,7 @@ def test_what_one_goes_through_changes_nothing_for_the_other(bundle: Bundle, tmp
 def test_two_bundles_decode_one_stream_until_each_has_said_enough(bundle: Bundle, tmp_path: Path) -> None:
     name, other = unique_name(), make_bundle(tmp_path / "other")
     command = ["-m", "rtdecode", "live", "--headless", "--wait", "15", "--stream", name, "--decisions", "5"]
-    command += ["--bundle", str(bundle.path), "--bundle", str(other.path)]
+    command += ["--bundle", str(bundle.path), "--bundle", str(other.path), "--policy", "every"]
     with outlet(tmp_path, name, speed=4.0), running(command, tmp_path) as c:
         assert c.end(30) == 0, c.err
     one, two = of(c, name, bundle="tiny"), of(c, name, bundle="other")
