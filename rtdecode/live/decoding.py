@@ -160,7 +160,9 @@ class Decoding:
             return False
         with contextlib.suppress(Exception):
             self.push(self._no_samples, self._no_stamps)
-            return self._engine.rehearse(network)
+            if decision := self._engine.rehearse(network):
+                self._warned(decision)
+                return True
         return False
 
     def rebind(self, channels: ChannelMap, info: StreamInfo) -> None:
