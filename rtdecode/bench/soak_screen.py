@@ -1,6 +1,6 @@
 """Replay with planted faults before the screen in a real terminal: benchmarks/soak_screen.py runs it.
 
-The session is the user's own, `rtdecode live --record` in a pseudo-terminal, and nobody looks inside: what it
+The session is a user's, `rtdecode live --record` in a pseudo-terminal, and nobody looks inside: what it
 counted is read from what it wrote down and from what stands on its screen at the end, memory from the system.
 """
 
@@ -101,9 +101,9 @@ def soak_screen(
         told = [began]
         try:
             _await(heard, "the sender did not start")
-            with Terminal(
-                ["live", "--bundle", str(bundle), "--stream", name, "--record", str(log)]
-            ) as screen:
+            # at x20 a run is a quarter of a second: a stall as long would leave all of its hops out
+            options = ["--bundle", str(bundle), "--stream", name, "--record", str(log), "--policy", "every"]
+            with Terminal(["live", *options]) as screen:
                 lines, arrived = LineTail(log / EVENTS), _Arrived(log / SAMPLES)
 
                 def look() -> bool:
