@@ -73,6 +73,11 @@ class Recorder:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     @property
+    def waiting(self) -> int:
+        """Bytes that it was told and has not taken yet."""
+        return self._ring.waiting if self._ring else 0
+
+    @property
     def alive(self) -> bool:
         return self._process is not None and self._process.is_alive()
 

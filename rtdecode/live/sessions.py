@@ -18,7 +18,7 @@ from rtdecode.live.recorder import Recorder
 from rtdecode.live.supervisor import Supervisor
 from rtdecode.session.manifest import manifest
 
-PATIENCE_S = 3.0  # for a recorder to write the rest and end
+PATIENCE_S = 3.0  # with a recorder that was told to end and takes nothing more
 
 
 def directory_for(sessions: Path, stream: str, now: datetime) -> Path:
@@ -29,6 +29,22 @@ def directory_for(sessions: Path, stream: str, now: datetime) -> Path:
     while found.exists():
         found, number = sessions / f"{base}-{number}", number + 1
     return found
+
+
+@dataclasses.dataclass
+class _Ending:
+    """A recorder that was told to end. waiting: bytes it had still to take;  until: when it hangs if they are
+    still as many"""
+
+    recorder: Recorder
+    waiting: int = -1
+    until: float = 0.0
+
+    def over(self, now: float) -> bool:
+        """Whether it ended, or hangs."""
+        if self.recorder.alive and self.recorder.waiting != self.waiting:
+            self.waiting, self.until = self.recorder.waiting, now + PATIENCE_S
+        return not self.recorder.alive or now > self.until
 
 
 class Recordings:
@@ -44,7 +60,7 @@ class Recordings:
     def __init__(self, config: CoreConfig, sessions: Path):
         self._config, self._sessions = config, sessions
         self._recorder: Recorder | None = None
-        self._ending: list[tuple[Recorder, float]] = []
+        self._ending: list[_Ending] = []
         self.failures: list[str] = []
 
     @property
@@ -105,20 +121,19 @@ class Recordings:
 
     def tick(self, core: Supervisor) -> None:
         """Let go of recorders that have ended; end those that hang."""
-        for recorder, until in list(self._ending):
-            if not recorder.alive or time.monotonic() > until:
-                self._ending.remove((recorder, until))
-                recorder.stop(0.1)
-                if recorder.failure:
-                    core.recording_failed(recorder.failure)
+        for ending in [each for each in self._ending if each.over(time.monotonic())]:
+            self._ending.remove(ending)
+            ending.recorder.stop(0.1)
+            if ending.recorder.failure:
+                core.recording_failed(ending.recorder.failure)
 
     def stop(self) -> None:
         """After the core: let every recorder write what it has."""
         self._end_recorder()
-        for recorder, _ in self._ending:
-            recorder.stop()
-            if recorder.failure:
-                self.failures.append(recorder.failure)
+        for ending in self._ending:
+            ending.recorder.stop()
+            if ending.recorder.failure:
+                self.failures.append(ending.recorder.failure)
         self._ending.clear()
 
     def _start(self, directory: Path) -> None:
@@ -132,7 +147,7 @@ class Recordings:
 
     def _end_recorder(self) -> None:
         if self._recorder is not None:
-            self._ending.append((self._recorder, time.monotonic() + PATIENCE_S))
+            self._ending.append(_Ending(self._recorder))
             self._recorder = None
 
     def __enter__(self) -> "Recordings":

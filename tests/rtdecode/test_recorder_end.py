@@ -18,7 +18,7 @@ import pytest
 from rtdecode.live.config import CoreConfig
 from rtdecode.live.feed import ENDED, Feed
 from rtdecode.live.recorder import Recorder, recorded
-from rtdecode.live.sessions import Recordings
+from rtdecode.live.sessions import PATIENCE_S, Recordings, _Ending
 from rtdecode.live.supervisor import Supervisor
 from rtdecode.live.tape import Tape
 from rtdecode.session.manifest import manifest
@@ -149,6 +149,31 @@ def writes(process: psutil.Process, folder: Path) -> bool:
         return any(file.path == str(folder / "log/samples.xdf") for file in process.open_files())
     except psutil.Error:
         return False
+
+
+def test_one_that_is_ending_hangs_once_it_takes_nothing_more(tmp_path: Path) -> None:
+    recorder = one(tmp_path)
+    recorder._ring, recorder._process = Feed(1 << 16), Alive()
+    reader, tape = Feed(name=recorder.feed), Tape(Feed(name=recorder.feed))
+    for _ in range(3):
+        tape.line(b"{}\n")
+    ending = _Ending(recorder)
+    assert not ending.over(100.0)
+    assert not ending.over(100.0 + PATIENCE_S)
+    reader.take()
+    assert not ending.over(100.0 + 1.5 * PATIENCE_S)
+    assert not ending.over(100.0 + 2.5 * PATIENCE_S)
+    assert ending.over(100.1 + 2.5 * PATIENCE_S)
+    tape.detach()
+    reader.close()
+    recorder._ring.close()
+
+
+class Alive:
+    """A process that does not end."""
+
+    def is_alive(self) -> bool:
+        return True
 
 
 class _Core:
