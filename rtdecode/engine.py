@@ -18,7 +18,7 @@ from rtdecode.quality import finite_test
 from rtdecode.retrieve import Retriever
 from rtdecode.ring import Ring
 from rtdecode.transcribe import Transcriber
-from rtdecode.types import Chunk, Decision, Hypothesis, Retrieved
+from rtdecode.types import Chunk, Decision, Retrieved
 from rtdecode.window import Windower
 
 NARROW_S = 2.0  # late for so long, text is searched narrowly: a short stall changes no word
@@ -147,23 +147,15 @@ class Engine:
         if not rank:  # its text comes with the next decision
             self._skip()
             return None
-        hypothesis = self.transcriber.take() if self.transcriber else None
-        decision = self._answer(t, hypothesis, preprocess_s, start, inferred)
-        self._decisions += 1
-        return decision
-
-    def _answer(
-        self, t: float, text: Hypothesis | None, preprocess_s: float, start: float, inferred: float
-    ) -> Decision:
-        """start, inferred: timer seconds at which the network began and ended"""
         retrieved, warnings = self._retrieved()
+        hypothesis = self.transcriber.take() if self.transcriber else None
         stage_ms = {
             "preprocess": 1e3 * preprocess_s,
             "infer": 1e3 * (inferred - start),
             "heads": 1e3 * (self._timer() - inferred),
         }
-        index, sample = self._decisions, self._next_sample
-        return Decision(index, self.run, sample, t, retrieved, text, stage_ms, warnings)
+        index, self._decisions = self._decisions, self._decisions + 1
+        return Decision(index, self.run, self._next_sample, t, retrieved, hypothesis, stage_ms, warnings)
 
     def _retrieved(self) -> tuple[Retrieved | None, tuple[str, ...]]:
         """The ranking of the newest window, or why there is none."""
@@ -174,24 +166,25 @@ class Engine:
             return None, (f"the stimulus of {stimulus_s:.1f} s is over: nothing to compare with",)
         return self.retriever.rank(), ()
 
-    def rehearse(self, network: bool = True) -> Decision | None:
-        """Decide once more as before, but for its text, and forget it; None where nothing was decided yet.
-        network: or only what follows it.
+    def rehearse(self, network: bool = True) -> bool:
+        """Decide once more as before and forget it; False where nothing was decided yet. network: or only
+        what follows it.
 
         A decoder that sleeps between hops finds the caches cold: the first use costs up to five times the
         second. Done just before a hop is complete, it is the rehearsal that pays. It changes no state.
         """
         if not self._decisions:
-            return None
+            return False
         if network:
             last = self._windows.start - self._windows.hop
             if last < self._ring.first:
-                return None
+                return False
             self.session.rehearse(self._input(self._ring.read(last, last + self._windows.size)))
-        self._check(Frames(self._no_frames, None))
         if self.retriever:
             self.retriever.push(self._no_frames, self.retriever.stop)
-        return self._answer(0.0, None, 0.0, 0.0, self._timer())
+        retrieved, warnings = self._retrieved()
+        Decision(0, self.run, self._next_sample, 0.0, retrieved, None, {}, warnings)
+        return True
 
     def _input(self, x: np.ndarray) -> np.ndarray:
         """What the network is given of a window."""

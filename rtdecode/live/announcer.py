@@ -30,7 +30,9 @@ class Announcer:
         """readable  when its last samples could be read;  began  when the work on them did
         offset_s  from the stream's clock to ours, if known;  clock  seconds on ours
         """
-        start, stage_ms = self._say(self._lines.write, decision, readable, offset_s)
+        start = time.perf_counter()
+        stage_ms = {**decision.stage_ms, "total": 1e3 * (start - readable)}
+        self._lines.write(self._text.encode(decision, stage_ms, offset_s))
         if self._outlets:
             self._outlets.decided(decision, offset_s)
         end, now = time.perf_counter(), time.monotonic()
@@ -45,13 +47,5 @@ class Announcer:
 
     def rehearse(self, last: Decision, offset_s: float | None) -> None:
         """The same with the decision before, which nobody hears of."""
-        self._say(self._lines.rehearse, last, time.perf_counter(), offset_s)
-
-    def _say(
-        self, write: Callable[[bytes], None], decision: Decision, readable: float, offset_s: float | None
-    ) -> tuple[float, dict[str, float]]:
-        """When its line was begun, and its stages until then."""
-        start = time.perf_counter()
-        stage_ms = {**decision.stage_ms, "total": 1e3 * (start - readable)}
-        write(self._text.encode(decision, stage_ms, offset_s))
-        return start, stage_ms
+        self._text.encode(last, {**last.stage_ms, "total": 0.0}, offset_s)
+        self._lines.rehearse()

@@ -160,9 +160,7 @@ class Decoding:
             return False
         with contextlib.suppress(Exception):
             self.push(self._no_samples, self._no_stamps)
-            if decision := self._engine.rehearse(network):
-                self._warned(decision)
-                return True
+            return self._engine.rehearse(network)
         return False
 
     def rebind(self, channels: ChannelMap, info: StreamInfo) -> None:

@@ -74,7 +74,7 @@ def test_rehearsing_changes_nothing(bundle: Bundle) -> None:
     data, decoder = planted(4.0), engine(bundle)
     decisions, rehearsed = [], 0
     for at in range(0, len(data), 7):
-        rehearsed += decoder.rehearse() is not None
+        rehearsed += decoder.rehearse()
         piece = data[at : at + 7]
         decisions += decoder.push(Chunk(piece, (at + np.arange(len(piece))) / SFREQ, at))
     assert rehearsed > len(decisions)
@@ -91,7 +91,7 @@ def test_rehearsing_steps_and_text_changes_nothing(network: bool) -> None:
         info = StreamInfo("EEG", "EEG", stream.labels, (stream.unit,) * len(stream.labels), stream.sfreq)
         decoder, decisions = Engine(demo, stream.bind(info), open_session(demo), timer=lambda: 0.0), []
         for at in range(0, len(data), 9):
-            rehearsed = rehearses and decoder.rehearse(network) is not None
+            rehearsed = rehearses and decoder.rehearse(network)
             piece = data[at : at + 9].astype(np.float32)
             decisions += decoder.push(Chunk(piece, (at + np.arange(len(piece))) / stream.sfreq, at))
         assert rehearsed is rehearses

@@ -61,17 +61,6 @@ def test_a_reader_that_left_is_noticed(ends: tuple[int, int]) -> None:
     writer.drain(1.0)
 
 
-@pytest.mark.parametrize("size", [1, 2000, 300_000])
-def test_nobody_hears_of_a_rehearsal(ends: tuple[int, int], size: int) -> None:
-    writer, reader = LineWriter(ends[1]), LineReader(ends[0])
-    for n in range(20):
-        for _ in range(30):
-            writer.rehearse(b"x" * size)
-        writer.send({"n": n})
-    assert reader.read() == [{"n": n} for n in range(20)]
-    assert not writer.held and not writer.dropped
-
-
 def test_the_end_is_seen_and_half_a_line_is_not(ends: tuple[int, int]) -> None:
     reader = LineReader(ends[0])
     os.write(ends[1], b'{"n": 1}\n{"n": 2')
