@@ -7,18 +7,24 @@ evaluation of the same samples decides, at any speed, and nothing across a jump.
 import os
 import signal
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from rtdecode.bundle import load_bundle
 from rtdecode.cli import main
+from rtdecode.commands.player import Player
+from rtdecode.commands.replay_screen import ReplayCore
 from rtdecode.engine import Engine
 from rtdecode.engines import open_session
+from rtdecode.live.config import CoreConfig
 from rtdecode.recordings import Recording, decode, read
+from rtdecode.snapshot import State
 from rtdecode.types import Decision
-from tests.processes import ROOT, left_after, running
+from tests.processes import LSL_CONFIG, ROOT, left_after, running, unique_name
 from tests.test_live_equals_offline import assert_same
 from tests.test_screen_process import Terminal
 
@@ -98,13 +104,47 @@ def test_seek_speed_pause_and_end_on_a_terminal(tmp_path: Path) -> None:
         terminal.read_until("Enter · Esc")
         os.write(terminal.master, b"70\r")
         # scores of what was heard after the jump only
-        terminal.read_until("run 2 begins", "since 01:10", "REPLAY ENDED")
+        terminal.read_until("playing from there", "run 2 begins", "since 01:10", "REPLAY ENDED")
         os.write(terminal.master, b"\x1b[D")  # left: a second back, after the end
         terminal.read_until("run 3 begins")
         os.write(terminal.master, b"q")
         assert terminal.drain_until_end() == 0
         assert left_after(started) == []
     assert "Traceback" not in terminal.seen
+    assert "stream lost" not in terminal.seen  # it was moved, nothing went wrong
+
+
+def test_whoever_pauses_is_not_alarmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lsl = tmp_path / "lsl_api.cfg"
+    lsl.write_text(LSL_CONFIG)
+    monkeypatch.setenv("LSLAPICFG", str(lsl))
+    name, lines = unique_name(), list[dict[str, Any]]()
+    config = CoreConfig(str(BUNDLE), name, wait_s=15.0, policy="every", played=True)
+    with (
+        Player(FILE, name, select=None, speed="4", loop=False, at_s=30.0) as player,
+        ReplayCore(config, player) as core,
+    ):
+
+        def until(kind: str, key: str, words: str) -> dict[str, Any]:
+            deadline = time.monotonic() + 30.0
+            while not (found := [x for x in lines if x["kind"] == kind and words in x.get(key, "")]):
+                assert time.monotonic() < deadline, f"no {kind} says {words!r}; last: {lines[-3:]}"
+                lines.extend(core.messages(0.1))
+            return found[0]
+
+        until("decision", "kind", "decision")
+        player.tell("pause", to=True)
+        until("state", "state", "lost")
+        while (picture := core.latest()) is None or picture.state is not State.LOST:
+            lines.extend(core.messages(0.1))
+            assert core.alive
+        assert picture.retry is None  # nobody looks for what is paused
+        player.tell("pause", to=False)
+        assert until("event", "text", "playing again after")["level"] == "info"
+        player.tell("seek", to=60.0)
+        assert until("event", "text", "another place")["level"] == "info"
+        assert until("event", "text", "run 2 begins")["level"] == "info"
+    assert {line["level"] for line in lines if line["kind"] == "event"} == {"info"}
 
 
 def test_a_killed_screen_leaves_nobody_behind(tmp_path: Path) -> None:

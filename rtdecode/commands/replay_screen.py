@@ -53,7 +53,13 @@ def run_replay_decoded(
     wait_s = WAIT_S if headless else None
     # every hop, however late: what is decided must not depend on the speed
     config = CoreConfig(
-        str(bundle), name, wait_s=wait_s, assume_unit=assume_unit, policy="every", processor="auto"
+        str(bundle),
+        name,
+        wait_s=wait_s,
+        assume_unit=assume_unit,
+        policy="every",
+        processor="auto",
+        played=True,
     )
     with (
         reserved(config) as config,  # before the player starts, which keeps off the core's processor, too

@@ -25,6 +25,7 @@ class CoreConfig:
     precision      of the network; less than fp32 must have been found to agree (engines/precision.py)
     rescore        a causal language model (folder or cached id) asked about sentences that ended; "": none
     rescore_deadline_s  how long it may take;  allow_corrections: it may correct though the bundle forbids
+    played         the stream is a recording, silent or closed only because somebody moves in it (breaks.py)
     """
 
     bundle: str
@@ -48,3 +49,4 @@ class CoreConfig:
     rescore: str = ""
     rescore_deadline_s: float = 1.0
     allow_corrections: bool = False
+    played: bool = False

@@ -17,6 +17,7 @@ from rtdecode.config import to_json
 from rtdecode.contract import ChannelMap, moved
 from rtdecode.live.announcer import Announcer
 from rtdecode.live.approach import Approach
+from rtdecode.live.breaks import Breaks
 from rtdecode.live.checks import Checks
 from rtdecode.live.clock import Gap
 from rtdecode.live.config import CoreConfig
@@ -78,6 +79,7 @@ class Core:
         self._pressure = Pressure(spec.hop_s, config.policy)
         self._marks = Marks(config.markers) if config.markers else None
         self._bad = config.bad
+        self._breaks = Breaks(config.played)
         self._approach = Approach(self._sfreq, spec.hop_s)
         self._network_too = config.realtime  # rehearsed with the rest
         self._story = Story()
@@ -138,7 +140,7 @@ class Core:
         if len(stamps):
             self._pulled = True
             if self._watch.state is State.LOST:  # silent for long, now speaking again
-                self.say("warn", f"samples again after {now - self._heard:.1f} s of silence")
+                self.say(*self._breaks.resumed(now - self._heard))
                 self._health.forget_rate()
                 self._connector.rest()
             self._heard = now
@@ -149,7 +151,7 @@ class Core:
             self._watch.samples(now)
             self._health.arrived(len(stamps), now)
             self._checks.stamped(newest, arrived)
-        elif self._watch.tick(now) is State.LOST:
+        elif self._watch.tick(now) is State.LOST and not self._breaks.played:
             opened = self._connector.look_elsewhere()
             if opened:
                 self._lost("its sender was started anew")
@@ -196,8 +198,7 @@ class Core:
             self._decoding.rebind(opened.channels, info)
             self._health.restarts += 1
             note = ", its channels in another order" if before and before.labels != info.labels else ""
-            back = f"the stream is back after {now - self._heard:.1f} s{note}"
-            self.say("warn", f"{back}: run {self._run} begins")
+            self.say(*self._breaks.back(now - self._heard, self._run, note))
             if before and (mapping := moved(before.labels, info.labels)):
                 self.say("info", f"channels are matched by name: {mapping}")
         self._tape.connected(info, opened.channels, self._run)
@@ -211,7 +212,7 @@ class Core:
 
     def _lost(self, why: str) -> None:
         self._drop()
-        self.say("error", f"stream lost: {why}; looking for it again")
+        self.say(*self._breaks.lost(why))
 
     def _drop(self) -> None:
         if self._source:
