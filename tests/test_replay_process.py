@@ -101,7 +101,7 @@ def test_seek_speed_pause_and_end_on_a_terminal(tmp_path: Path) -> None:
         os.write(terminal.master, b"p>")
         terminal.read_until("REPLAY ×8")
         os.write(terminal.master, b"g")
-        terminal.read_until("Enter · Esc")
+        terminal.read_until(" leave")
         os.write(terminal.master, b"70\r")
         # scores of what was heard after the jump only
         terminal.read_until("playing from there", "run 2 begins", "since 01:10", "REPLAY ENDED")

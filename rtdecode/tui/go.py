@@ -1,21 +1,23 @@
-"""The question for a time of the recording, over the screen. It knows how people write times, no replay."""
+"""The question for a time of a recording or a session, over the screen. It knows how people write times, and
+neither replays nor logs."""
 
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from rtdecode.tui.keynames import names_of
-from rtdecode.tui.lines import EMPTY, Line, clock, frame
+from rtdecode.tui.lines import Line, clock, spread
 from rtdecode.tui.modal_keys import GO
 from rtdecode.tui.panel import Panel
 
 
 def seconds_of(text: str) -> float | None:
-    """ "62.5", "1:02.5", "1:00:00" -> seconds; None for anything else."""
-    parts = text.strip().split(":")
+    """ "62.5", "1:02,5", "1:00:00" -> seconds; None for anything else."""
+    parts = text.strip().replace(",", ".").split(":")
     if not 1 <= len(parts) <= 3 or not all(
         part.isascii() and part.replace(".", "", 1).isdecimal() for part in parts
     ):
@@ -26,25 +28,30 @@ def seconds_of(text: str) -> float | None:
 
 
 class GoScreen(ModalScreen[float | None]):
-    """Asks for a time of the recording."""
+    """Asks for a time; None when it was left."""
 
     CSS = """
     GoScreen { align: center middle; background: $background 60%; }
-    GoScreen > #ask { width: 44; max-width: 100%; height: 4; background: $surface; }
-    GoScreen > Input { width: 40; max-width: 95%; height: 1; border: none; padding: 0; offset-y: -3; }
-    GoScreen > Input { background: $surface; }
+    GoScreen > #box {
+        width: 60; max-width: 100%; height: 4; padding: 0 1;
+        border: round $accent; background: $background; border-title-color: $foreground;
+    }
+    GoScreen Input { height: 1; border: none; background: $background; padding: 0; }
+    GoScreen #said { height: 1; }
     """
     BINDINGS: ClassVar = GO
 
     def __init__(self, length_s: float) -> None:
         super().__init__()
         self.length_s = length_s
-        self.panel = Panel(id="ask")
-        self.input = Input(placeholder="mm:ss", restrict=r"[0-9:.]*", max_length=12)
+        self.panel = Panel(id="said")
+        self.input = Input(placeholder="mm:ss", restrict=r"[0-9:.,]*", max_length=12)
 
     def compose(self) -> ComposeResult:
-        yield self.panel
-        yield self.input
+        with Vertical(id="box") as box:
+            box.border_title = "Go to"
+            yield self.input
+            yield self.panel
 
     def on_mount(self) -> None:
         self.input.cursor_blink = False
@@ -56,9 +63,14 @@ class GoScreen(ModalScreen[float | None]):
 
     def draw(self, problem: str = "") -> None:
         said: Line = ((problem, "bad"),) if problem else ((f"00:00 to {clock(self.length_s)}", "dim"),)
-        width, height = self.panel.size.width, self.panel.size.height
-        keys = " · ".join(map(names_of(self.app), ("go-take", "go-close")))
-        self.panel.show(frame([EMPTY, said], width, height, (("Go to", "title"),), ((keys, "dim"),)))
+        names = names_of(self.app)
+        keys: Line = (
+            (names("go-take"), "accent"),
+            (" go  ", "dim"),
+            (names("go-close"), "accent"),
+            (" leave", "dim"),
+        )
+        self.panel.show([spread(said, keys, self.panel.size.width)])
 
     def action_take(self) -> None:
         # this key goes before those that were typed and not read yet: ask once the field has them all
@@ -69,7 +81,7 @@ class GoScreen(ModalScreen[float | None]):
         at_s = seconds_of(value)
         if at_s is None:
             self.draw(f"{value or 'nothing'} is no time like 12:34")
-        elif at_s >= self.length_s:
+        elif at_s > self.length_s:
             self.draw(f"{clock(at_s)} is beyond the end, {clock(self.length_s)}")
         elif self.is_active:  # the next key may have left it by now
             self.dismiss(at_s)

@@ -1,16 +1,14 @@
-"""What is asked over the review: a time to go to, a kind of export; and its help."""
+"""What is asked over the review: a kind of export; and its help."""
 
-import re
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from rtdecode.tui.help import Help, Keys
 from rtdecode.tui.keynames import names_of
 from rtdecode.tui.lines import EMPTY, Line, frame, wrap
-from rtdecode.tui.modal_keys import EXPORT, GO
+from rtdecode.tui.modal_keys import EXPORT
 from rtdecode.tui.panel import Panel
 
 KINDS = {
@@ -30,39 +28,6 @@ READING = (
     "A small figure at a word is its confidence in percent where that is below 95; certain after: from its "
     "first sight until it could no longer change.",
 )
-
-
-def seconds(text: str) -> float | None:
-    """ "90", "1:30", "1:02:03.5" in seconds; None for anything else."""
-    if not re.fullmatch(r"(\d{1,3}:)?(\d{1,4}:)?\d{1,7}([.,]\d{1,6})?", text.strip(), re.ASCII):
-        return None
-    total = 0.0
-    for part in text.strip().replace(",", ".").split(":"):
-        total = 60 * total + float(part)
-    return total
-
-
-class GoScreen(ModalScreen[float | None]):
-    """Asks for a time; None when it was left."""
-
-    BINDINGS: ClassVar = GO
-
-    def compose(self) -> ComposeResult:
-        yield Input(id="go", placeholder="mm:ss", restrict=r"[0-9:.,]*", max_length=16)
-
-    def on_mount(self) -> None:
-        box = self.query_one(Input)
-        box.border_title = "Go to"
-        box.focus()
-
-    def action_take(self) -> None:
-        # this key goes before those that were typed and not read yet: ask once the field has them all
-        self.query_one(Input).call_later(self._take)
-
-    def _take(self) -> None:
-        found = seconds(self.query_one(Input).value)
-        if found is not None and self.is_active:  # the next key may have left it by now
-            self.dismiss(found)
 
 
 class ExportScreen(ModalScreen[str | None]):

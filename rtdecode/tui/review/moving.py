@@ -10,11 +10,12 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 
 from rtdecode.tui.base import ScreenApp
+from rtdecode.tui.go import GoScreen
 from rtdecode.tui.help import keys_of
 from rtdecode.tui.keybar import commands
 from rtdecode.tui.panel import Panel
 from rtdecode.tui.review.data import Log
-from rtdecode.tui.review.modals import GoScreen, ReviewHelp
+from rtdecode.tui.review.modals import ReviewHelp
 from rtdecode.tui.review.timeline import cells, seconds_seen, whole
 
 TICK_S = 0.1
@@ -127,7 +128,7 @@ class Moving(ScreenApp[float | None]):
         self.draw()
 
     def action_go(self) -> None:
-        self.push_screen(GoScreen(), lambda t: None if t is None else self.to(t))
+        self.push_screen(GoScreen(self.length_s), lambda t: None if t is None else self.to(t))
 
     def action_explain(self) -> None:
         if not isinstance(self.screen, ReviewHelp):

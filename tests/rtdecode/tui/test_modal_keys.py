@@ -25,7 +25,6 @@ from rtdecode.tui.keynames import USUAL, usual, written
 from rtdecode.tui.listing import Listing
 from rtdecode.tui.pick import PickScreen
 from rtdecode.tui.review.modals import ExportScreen
-from rtdecode.tui.review.modals import GoScreen as ReviewGo
 from rtdecode.tui.start_keys import KeysScreen
 from tests.rtdecode.tui.bench import Bench, screen_text, started
 from tests.rtdecode.tui.findings import bundle
@@ -155,10 +154,6 @@ DOES = {
     "export-close": Does(ExportScreen, returns(None)),
 }
 MORE = {  # other screens with the same keys
-    "go-take": [
-        Does(ReviewGo, returns(90.0), lambda over: setattr(over.query_one("Input"), "value", "90")),
-    ],
-    "go-close": [Does(ReviewGo, returns(None))],
     "help-close": [Does(lambda: KeysScreen([("Enter", "Open")]), returns(None))],
     "help-down": [Does(lambda: KeysScreen([("Enter", "Open")] * 30), line(1))],
 }
@@ -275,7 +270,7 @@ NAMED = [  # screen, id, what it says, and what with another key
     (choose, "choose-filter", "/ filters", "f12 filters"),
     (pick, "pick-bad", "ctrl+b bad", "f12 bad"),
     (lambda: LabelScreen("Mark"), "label-take", "Enter take  Esc leave", "f12 take"),
-    (lambda: GoScreen(900.0), "go-close", "Enter · Esc", "Enter · f12"),
+    (lambda: GoScreen(900.0), "go-close", "Enter go  Esc leave", "Enter go  f12 leave"),
     (lambda: LeaveScreen("a", ""), "leave", "y yes   n no", "f12 yes   n no"),
     (lambda: LeaveScreen("a", ""), "stay", "y yes   n no", "y yes   f12 no"),
     (ExportScreen, "export-bids", "b      BIDS", "f12    BIDS"),

@@ -122,9 +122,10 @@ def test_speeds_step_and_stay_at_the_ends():
 
 
 def test_times_as_people_write_them():
-    for text, seconds in (("62.5", 62.5), ("1:02.5", 62.5), ("01:00:00", 3600.0), ("0", 0.0), (" 5 ", 5.0)):
+    times = {"62.5": 62.5, "1:02.5": 62.5, "01:00:00": 3600.0, "0:07,5": 7.5, "0": 0.0, " 5 ": 5.0}
+    for text, seconds in times.items():
         assert seconds_of(text) == seconds
-    for text in ("", ":", "1:60", "1:2:3:4", "1.5:00", "a", "-1", "1e3", "٣", "1..2"):
+    for text in ("", ":", "1:60", "1:2:3:4", "1.5:00", "a", "-1", "1e3", "٣", "1..2", "1:"):
         assert seconds_of(text) is None, text
 
 

@@ -7,7 +7,6 @@ from rich.cells import cell_len
 from rtdecode.tui.lines import plain
 from rtdecode.tui.review import panels, timeline, traces
 from rtdecode.tui.review.data import Decided, Event, Hit, Signal, Story, Stretch, View, Word
-from rtdecode.tui.review.modals import seconds
 from rtdecode.tui.review.sessions import row
 from rtdecode.tui.review.summary import difference
 from rtdecode.tui.review.timeline import whole
@@ -162,15 +161,6 @@ def test_a_flat_channel_and_missing_samples_are_drawn():
     lines = said(traces.signals(Signal(x, 0.0, 1.0, ("a", "b", "c"), "uV"), 0, 50.0, 80, 10)).splitlines()
     assert "0.00 µV" in lines[1]
     assert lines[5].strip("│ ").startswith("c") and "–" in lines[5]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("90", 90.0), ("1:30", 90.0), ("1:02:03", 3723.0), ("0:07,5", 7.5), ("", None), (":", None),
-     ("1:", None), ("a", None), ("1:2:3:4", None), ("٣", None)],
-)  # fmt: skip
-def test_times_that_are_typed(text, expected):
-    assert seconds(text) == expected
 
 
 def test_zooming_keeps_the_cursor_where_it_is():

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from rtdecode.errors import RecordingError
+from rtdecode.tui.go import GoScreen
 from rtdecode.tui.review import timeline
 from rtdecode.tui.review.app import ReviewApp
 from rtdecode.tui.review.data import Event, Story
-from rtdecode.tui.review.modals import ExportScreen, GoScreen, ReviewHelp
+from rtdecode.tui.review.modals import ExportScreen, ReviewHelp
 from rtdecode.tui.review.pair import PairApp
 from rtdecode.tui.review.sessions import SessionsApp
 from tests.rtdecode.tui.review_story import GAP, LENGTH, LISTED, Doing, Still, story
@@ -82,8 +83,9 @@ async def test_what_is_shown_follows_the_cursor_and_is_read_once():
 async def test_going_to_a_time_can_be_left():
     bench = Bench(at_s=20.0)
     async with bench.app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("g", "x", "7")
+        await pilot.press("g", "x", *"1:41", "enter")
         assert isinstance(bench.app.screen, GoScreen)
+        assert "01:41 is beyond the end, 01:40" in bench.app.screen.panel.text
         await pilot.press("escape")
         assert not isinstance(bench.app.screen, GoScreen) and bench.app.cursor == 20.0
         await pilot.press("question_mark")
