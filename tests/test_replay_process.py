@@ -144,6 +144,10 @@ def test_whoever_pauses_is_not_alarmed(tmp_path: Path, monkeypatch: pytest.Monke
         player.tell("seek", to=60.0)
         assert until("event", "text", "another place")["level"] == "info"
         assert until("event", "text", "run 2 begins")["level"] == "info"
+        while (picture := core.latest()) is None or picture.run < 2:
+            lines.extend(core.messages(0.1))
+            assert core.alive
+        assert picture.health.restarts == 0  # a jump is no start of a sender
     assert {line["level"] for line in lines if line["kind"] == "event"} == {"info"}
 
 

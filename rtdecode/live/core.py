@@ -196,7 +196,7 @@ class Core:
             self.say("info", f"connected to {where}: {len(info.labels)} channels{note}, {info.sfreq:g} Hz")
         else:
             self._decoding.rebind(opened.channels, info)
-            self._health.restarts += 1
+            self._health.restarts += not self._breaks.played
             note = ", its channels in another order" if before and before.labels != info.labels else ""
             self.say(*self._breaks.back(now - self._heard, self._run, note))
             if before and (mapping := moved(before.labels, info.labels)):
