@@ -24,6 +24,7 @@ from rtdecode.errors import RtdecodeError
 
 OUTLETS = 5
 LOOPBACK_MS = 5.0  # p99 above this is worth a word: a quiet machine needs 0.2-0.5
+STALLED, STALL_S = 0.05, 0.01  # of the time, and at once, that others may take the processor
 SHARED_MB = 64
 CORE = ("numpy", "scipy", "onnxruntime", "orjson", "pylsl", "pyxdf", "safetensors", "textual")
 EXTRAS = (
@@ -49,6 +50,7 @@ def examine(seconds: float = 2.0) -> Iterator[Finding]:
     """Every finding, as it is made; a check that breaks is a finding too. seconds: of the loopback test."""
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         machine,
+        interruptions,
         packages,
         extras,
         engines,
@@ -86,6 +88,20 @@ def machine() -> Iterator[Finding]:
             )
         else:
             yield Finding("ok", "shared memory", f"{free:.0f} MB free")
+
+
+def interruptions() -> Iterator[Finding]:
+    """Whether a program that wants nothing else may go on."""
+    from rtdecode.bench.stalls import stalls
+
+    found = stalls()
+    if found.share > STALLED or found.longest_s > STALL_S:
+        remedy = (
+            "decisions come that much later: close what else runs; give a virtual machine its own processors"
+        )
+        yield Finding("warn", "interruptions", f"a loop was {found}", remedy)
+    else:
+        yield Finding("ok", "interruptions", f"a loop was {found}")
 
 
 def packages() -> Iterator[Finding]:

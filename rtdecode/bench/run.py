@@ -17,6 +17,7 @@ from rtdecode import kernels
 from rtdecode.bench import compare, measure
 from rtdecode.bench.bundle import make_bench_bundle
 from rtdecode.bench.measure import Cell, Times
+from rtdecode.bench.stalls import Stalls, stalls, together
 from rtdecode.bundle import load_bundle
 from rtdecode.errors import ConfigError, RtdecodeError
 
@@ -45,13 +46,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """rows; bars: (what, measured, bar, held); notes: what was not measured and why; load: before, after."""
+    """rows; bars: (what, measured, bar, held); notes: what was not measured and why; load: before, after.
+
+    stalls  of a loop that did nothing else, between the rounds: what the machine takes from everybody
+    """
 
     rows: tuple[Row, ...]
     bars: tuple[tuple[str, float, float, bool], ...]
     notes: tuple[str, ...]
     load: tuple[float, float]
     cores: int
+    stalls: Stalls
 
 
 def parse_grid(text: str) -> tuple[tuple[int, float], ...]:
@@ -85,6 +90,7 @@ def run(
     rows: list[Row] = []
     bars: list[tuple[str, float, float, bool]] = []
     notes: list[str] = [] if compare.available() else [compare.MISSING]
+    held_up: list[Stalls] = []
     if bundle:
         stream = load_bundle(bundle).spec.stream
         cells = [Cell(len(stream.labels), stream.sfreq, seconds)]
@@ -92,7 +98,7 @@ def run(
         cells = [Cell(channels, sfreq, seconds) for channels, sfreq in parse_grid(grid)]
     for cell in cells:
         with _bundle_for(cell, bundle) as path:
-            found, problems = _cell(cell, path, rounds, progress)
+            found, problems = _cell(cell, path, rounds, progress, held_up)
             notes += problems
             rows += [_row(cell, who, times) for who, times in found.items()]
             bars += _bars(cell, found)
@@ -103,7 +109,8 @@ def run(
                     Row(cell.name, "flood", speed.p50, speed.p50, speed.p50, speed.max, 0.0, speed.lost, "x")
                 )
                 bars.append((f"{cell.name}: lost in flood", speed.lost, 0, speed.lost == 0))
-    return Report(tuple(rows), tuple(bars), tuple(notes), (before, _load()), os.cpu_count() or 0)
+    load = before, _load()
+    return Report(tuple(rows), tuple(bars), tuple(notes), load, os.cpu_count() or 0, together(held_up))
 
 
 @contextmanager
@@ -118,12 +125,13 @@ def _bundle_for(cell: Cell, given: Path | None) -> Iterator[Path]:
 
 
 def _cell(
-    cell: Cell, bundle: Path, rounds: int, progress: Callable[[str], None]
+    cell: Cell, bundle: Path, rounds: int, progress: Callable[[str], None], held_up: list[Stalls]
 ) -> tuple[dict[str, list[Times]], list[str]]:
     found: dict[str, list[Times]] = {}
     problems: list[str] = []
     for r in range(rounds):
         progress(f"{cell.name}: round {r + 1} of {rounds}")
+        held_up.append(stalls())
         decoded = measure.decoder(cell, bundle)
         more = decoded.more
         found.setdefault("rtdecode: extra over inference", []).append(decoded)

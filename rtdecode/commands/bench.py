@@ -55,7 +55,8 @@ def text(report: Report) -> list[str]:
     ]
     lines += [f"note: {note}" for note in report.notes]
     load = f"load {report.load[0]:.1f} before, {report.load[1]:.1f} after, {report.cores} cores"
-    return [*lines, f"{load}; p50 is the median round, p99 the best / the median round"]
+    lines.append(f"{load}; p50 is the median round, p99 the best / the median round")
+    return [*lines, f"between the rounds a loop that does nothing else was {report.stalls}"]
 
 
 def _cell(rows: list[Row]) -> list[str]:

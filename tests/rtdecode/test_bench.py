@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from rtdecode.bench.measure import Cell, _lost, decoder, times_of
 from rtdecode.bench.push_log import PushLog
 from rtdecode.bench.run import Report, Row, parse_grid
 from rtdecode.bench.sender import Plan, sending
+from rtdecode.bench.stalls import Stalls, stalls, together
 from rtdecode.commands.bench import text
 from rtdecode.engines import open_session
 from rtdecode.errors import ConfigError, RtdecodeError
@@ -96,10 +98,29 @@ def test_the_sender_counts_and_keeps_a_log(this_machine: None) -> None:
     assert (np.diff(pushed) >= 0).all() and pushed[0] > 0
 
 
+def test_what_the_machine_takes_away_is_counted() -> None:
+    def clock(*steps: float) -> Callable[[], float]:
+        times = iter(np.cumsum([0.0, *steps]).tolist())
+        return lambda: next(times)
+
+    quiet = stalls(0.5, clock(*[1e-4] * 6000))
+    assert (quiet.share, quiet.longest_s) == (0.0, 0.0)
+    held = stalls(0.5, clock(0.1, 0.02, *[1e-4] * 1000, 0.05, *[1e-4] * 3000))
+    assert held.share == pytest.approx(0.17 / 0.5, abs=1e-3)
+    assert held.longest_s == pytest.approx(0.1)
+    until_after_the_end = stalls(0.5, clock(0.1, 0.9))
+    assert until_after_the_end.share == pytest.approx(1.0)
+    assert until_after_the_end.longest_s == pytest.approx(0.9)
+    both = together([quiet, held])
+    assert (both.share, both.longest_s) == (held.share / 2, held.longest_s)
+
+
 def test_the_report_says_what_was_missed() -> None:
     row = Row("64 x 1000 Hz", "ours", 0.2, 0.3, 0.4, 1.0, 0.1, 0)
-    report = Report((row,), (("extra p50", 0.3, 0.25, False), ("lost", 0, 0, True)), ("n",), (1.0, 2.0), 2)
+    bars = (("extra p50", 0.3, 0.25, False), ("lost", 0, 0, True))
+    report = Report((row,), bars, ("n",), (1.0, 2.0), 2, Stalls(0.012, 0.0034))
     lines = text(report)
+    assert any("held up 1.2 % of the time, 3.4 ms at the longest" in line for line in lines)
     assert any(line.startswith("MISSED  extra p50") for line in lines)
     assert any("0.30 / 0.40 ms" in line for line in lines)
     flood = replace(row, who="flood", p50=12.0, unit="x")

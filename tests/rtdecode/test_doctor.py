@@ -7,6 +7,7 @@ import pytest
 
 import rtdecode.doctor as doctor
 from rtdecode import kernels
+from rtdecode.bench.stalls import Stalls
 from rtdecode.commands.doctor import line, run_doctor
 from rtdecode.doctor import Finding
 from tests.processes import LSL_CONFIG, running
@@ -26,6 +27,19 @@ def test_a_package_that_is_missing_or_old_fails(monkeypatch: pytest.MonkeyPatch)
     assert found["numpy"].level == "fail" and "pip install" in found["numpy"].remedy
     assert found["pylsl"].level == "fail" and "1.18" in found["pylsl"].remedy
     assert found["scipy"].level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("found", "level"),
+    [(Stalls(0.01, 0.002), "ok"), (Stalls(0.2, 0.002), "warn"), (Stalls(0.01, 0.05), "warn")],
+)
+def test_a_machine_that_holds_everybody_up(
+    monkeypatch: pytest.MonkeyPatch, found: Stalls, level: str
+) -> None:
+    monkeypatch.setattr("rtdecode.bench.stalls.stalls", lambda: found)
+    (finding,) = doctor.interruptions()
+    assert finding.level == level and str(found) in finding.said
+    assert bool(finding.remedy) == (level == "warn")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +96,7 @@ def test_a_check_that_breaks_is_a_finding_and_others_go_on(
         raise RuntimeError("no such library")
         yield Finding("ok", "never", "")
 
-    for name in ("machine", "extras", "engines", "liblsl", "configuration", "discovery"):
+    for name in ("machine", "interruptions", "extras", "engines", "liblsl", "configuration", "discovery"):
         monkeypatch.setattr(doctor, name, lambda: iter(()))
     monkeypatch.setattr(doctor, "packages", breaks)
     monkeypatch.setattr(doctor, "loopback", lambda _: iter([Finding("ok", "loopback", "fast")]))
