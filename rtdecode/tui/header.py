@@ -94,7 +94,7 @@ def render(
         state = (*state, (f"  {detail}", now.role if now.old else "dim"))
     right = _right(snapshot, width - width_of(state) - 2)
     facts = _facts(snapshot)
-    room = width - width_of(right) - 2
+    room = width - width_of(right) - 3  # its own space at the end, and two before it
     line = state
     for fact in facts:  # the later a fact, the sooner it gives way
         if width_of(line) + 2 + width_of(fact) > room:

@@ -100,6 +100,13 @@ def test_header_names_what_is_seen():
     assert "simulated · 8 x real EEG" in said(header.render(LIVE, 80))
 
 
+def test_header_keeps_what_it_is_and_what_it_says_apart():
+    for state in State:
+        for width in range(40, 170):
+            left, simulated, _ = said(header.render(replace(LIVE, state=state), width)).partition("simulated")
+            assert not simulated or left.endswith("  "), (state, width)
+
+
 @pytest.mark.parametrize(
     ("times", "words"), [(0.5, "0.5 x"), (8.0, "8 x"), (100.0, "100 x"), (1200.0, "1200 x")]
 )
