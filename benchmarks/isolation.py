@@ -3,11 +3,11 @@
     python benchmarks/isolation.py [--rounds 4] [--seconds 10] [--channels 306] [--processor auto] [--json]
 
 The real screen, in a process and pseudo-terminal of its own, reads the core's pictures; then it is frozen,
-resized without pause, and killed; a stranger is as busy as the screen was; at last nobody reads the core's
-lines; then from the beginning, for every round. Prints p50 and p99 of what the core adds to its network in
-each phase, with the way from the sender and without, and the ratio of the p99 to that of the same round's
-phase without a screen. All are medians of the rounds (one stall of the host is a hundredth of a round), with
-the least and the most disturbed round.
+resized without pause, and killed; a stranger is as busy as the screen was, then all the time; at last nobody
+reads the core's lines; then from the beginning, for every round. Prints p50 and p99 of what the core adds to
+its network in each phase, with the way from the sender and without, and the ratio of the p99 to that of the
+same round's phase without a screen. All are medians of the rounds (one stall of the host is a hundredth of a
+round), with the least and the most disturbed round.
 """
 
 import argparse
@@ -45,16 +45,17 @@ from rtdecode.sources.lsl import quiet
 
 START_S, SFREQ = 5.0, 1000.0
 SIZES = ((120, 36), (80, 24), (200, 60), (60, 15))
-PHASES = ("screen", "frozen", "resized", "killed", "stranger", "nobody reads")
-# as busy as the screen, and knows nothing of the core: what it costs, two processors cost each other
+PHASES = ("screen", "frozen", "resized", "killed", "stranger", "busy stranger", "nobody reads")
+# as busy as the screen, or always, and ignorant of the core: what it costs, two processors cost each other
 STRANGER = """
-import time
+import sys, time
 while True:
-    time.sleep(1 / 15)
+    time.sleep(float(sys.argv[1]))
     until = time.thread_time() + 0.006
     while time.thread_time() < until:
         sum(range(1000))
 """
+RESTS_S = {"stranger": 1 / 15, "busy stranger": 0.0}
 Phases = dict[str, np.ndarray]  # by phase, (decisions, 2)
 
 
@@ -137,11 +138,13 @@ def measure(rounds: int, seconds: float, base: CoreConfig, channels: int) -> tup
                             screen.send(signal.SIGCONT)
                         elif phase == "killed":
                             screen.end()
-                        elif phase == "stranger":
-                            stranger = subprocess.Popen([sys.executable, "-c", STRANGER])
-                        elif stranger:
+                        if stranger:
                             stranger.kill()
                             stranger.wait()
+                            stranger = None
+                        if phase in RESTS_S:
+                            command = [sys.executable, "-c", STRANGER, str(RESTS_S[phase])]
+                            stranger = subprocess.Popen(command)
                         _until(core, edges[-1] + seconds, phase, screen)
                     edges.append(time.monotonic())
                 finally:
