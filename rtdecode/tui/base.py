@@ -32,6 +32,11 @@ class ScreenApp(App[Result]):
         super().set_keymap(keymap)
         self.key_names = KeyNames(keymap)
 
+    def refresh_bindings(self) -> None:
+        """A last tick while the app ends finds no screen any more."""
+        if self.screen_stack:
+            super().refresh_bindings()
+
     def run(self, *args: Any, **options: Any) -> Result | None:
         """Run with the user's own keys. RtdecodeError, before anything is drawn, where they do not fit or the
         terminal is not UTF-8."""

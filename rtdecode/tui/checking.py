@@ -23,6 +23,12 @@ from rtdecode.tui.traces import Sweep, first_scale, step_scale
 
 FPS = 15
 SECONDS = 4.0  # of signal: a blink must be seen coming and going
+WHEN = {  # phases in which a key does something, as Sitting has it; others are always there
+    "begin": ("ready",),
+    "skip": ("ready", "running"),
+    "repeat": ("ready", "running", "over"),
+    "choose": ("ready", "over"),
+}
 
 
 class Guided(Protocol):
@@ -62,6 +68,7 @@ class CheckApp(ScreenApp[None]):
         self.last: Outcome | None = None  # the step that ended last
         self.seen: tuple[Outcome | None, ...] = ()
         self.chosen = False  # by hand: its own result is shown, not the last one
+        self.phase = sitting.shown().phase
         self.panels = {name: Panel(id=name) for name in ("header", "steps", "now", "result")}
 
     def compose(self) -> ComposeResult:
@@ -83,8 +90,13 @@ class CheckApp(ScreenApp[None]):
         self.draw()
 
     def draw(self) -> None:
+        if not self.screen_stack:  # a last tick while the app ends
+            return
         shown = self.sitting.shown()
         self._note(shown)
+        if shown.phase != self.phase:
+            self.phase = shown.phase
+            self.refresh_bindings()
         self.sweep.add(shown.signal, shown.signal_sfreq, self.clock())
         if self.limit is None and self.sweep.count >= self.sweep.sfreq > 0:
             self.limit = first_scale(shown.signal)
@@ -115,6 +127,10 @@ class CheckApp(ScreenApp[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         return commands(self)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that would do nothing now are neither shown nor taken."""
+        return action not in WHEN or self.phase in WHEN[action]
 
     def action_begin(self) -> None:
         self.sitting.start()

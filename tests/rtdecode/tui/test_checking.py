@@ -11,6 +11,7 @@ from rtdecode.checks.shown import Shown
 from rtdecode.snapshot import ChannelState
 from rtdecode.tui import check_panels
 from rtdecode.tui.checking import CheckApp
+from rtdecode.tui.keybar import KeyBar
 from rtdecode.tui.lines import plain
 
 LABELS = ("Fp1", "Fp2", "Cz", "Pz", "Oz", "C3", "T7", "T8")
@@ -261,3 +262,31 @@ async def test_time_ticks_the_sitting():
         app.update()
         await pilot.pause()
         assert sat.ticks > before
+
+
+async def test_a_last_tick_finds_no_screen_any_more():
+    app, sat = app_of("ready")
+    async with app.run_test(size=(120, 36)) as pilot:
+        await laid_out(pilot, app)
+    sat.now = RUNNING
+    app.update()
+
+
+@pytest.mark.parametrize(
+    ("phase", "dead"),
+    [("ready", ""), ("running", "space up down"), ("working", "space s r up down"), ("over", "space s")],
+)
+async def test_keys_are_shown_where_they_do_something(phase, dead):
+    app, sat = app_of("ready")
+    async with app.run_test(size=(120, 36)) as pilot:
+        await laid_out(pilot, app)
+        sat.now = replace(READY, phase=phase)
+        app.draw()
+        for key in ("space", "s", "r", "up", "down"):
+            sat.did.clear()
+            await pilot.press(key)
+            assert bool(sat.did) is (key not in dead.split()), key
+        bar = app.query_one(KeyBar)
+        bar.draw()
+        shown = {entry.action for entry in bar.shown}
+        assert ("begin" in shown, "skip" in shown) == ("space" not in dead, "s" not in dead.split())

@@ -258,3 +258,11 @@ def test_the_header_says_what_becomes_of_the_recording(width, recording, said):
 def test_marks_have_a_glyph_and_a_word():
     lines = render_events(replace(SESSION.at(759.4), events=(Event(1.0, "mark", "1"),)), 60, 4)
     assert "● mark  1" in text(lines)
+
+
+async def test_a_recording_that_ends_with_the_screen_is_no_fault():
+    bench, control = acting()
+    async with bench.app.run_test(size=(120, 36)) as pilot:
+        await started(pilot, bench)
+    control.recording = True
+    bench.app._follow()  # a last tick: there is no screen any more

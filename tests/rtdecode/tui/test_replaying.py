@@ -320,3 +320,11 @@ async def test_without_truth_and_with_hostile_words():
         bench.player.truth = replace(FIGURES, heard="[/b] \x1b[31m [laughs]")
         await bench.show(pilot)
         assert "[/b] �[31m [laughs]" in bench.said("bar")
+
+
+async def test_a_pause_while_the_screen_ends_is_no_fault():
+    bench = Bench()
+    async with bench.app.run_test(size=(80, 24)) as pilot:
+        await bench.show(pilot)
+    bench.player.now = replace(PLAY, paused=True)
+    bench.app.update()
