@@ -15,6 +15,7 @@ from rtdecode.tui.lines import plain, width_of
 from rtdecode.tui.picture import Session, Still
 from rtdecode.tui.replay_keys import REPLAY_KEYS
 from rtdecode.tui.replaying import SPEEDS, ReplayApp, next_speed, state
+from tests.rtdecode.tui.bench import screen_text
 
 SESSION = Session()
 PLAY = Play(at_s=192.44, length_s=2467.0, speed=2.0)
@@ -270,6 +271,7 @@ async def test_going_to_a_time():
         await pilot.press("g", *"9:xx99:9", "enter")
         assert isinstance(bench.app.screen, GoScreen)
         assert "9:99:9 is no time" in bench.app.screen.panel.text
+        assert "│ 9:99:9  " in screen_text(bench.app)  # inside of its frame
         await pilot.press("ctrl+u", *"59:00", "enter")
         assert "59:00 is beyond the end, 41:07" in bench.app.screen.panel.text
         assert bench.player.told == []
