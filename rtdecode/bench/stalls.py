@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-STALL_S = 2e-4  # between two turns of a loop that takes a ten-thousandth of it
+STALL_S = 2e-4  # between two turns of a loop, of which each takes a thousandth of it
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,12 @@ def stalls(seconds: float = 0.5, clock: Callable[[], float] = time.perf_counter)
     """Of this thread, wherever it runs, which does nothing else for so long."""
     taken = longest = 0.0
     began = before = clock()
-    while (now := clock()) - began < seconds:
-        if now - before > STALL_S:
-            taken, longest = taken + now - before, max(longest, now - before)
+    while before - began < seconds:
+        now = clock()
+        if (gap := now - before) > STALL_S:
+            taken, longest = taken + gap, max(longest, gap)
         before = now
-    if now - before > STALL_S:
-        taken, longest = taken + now - before, max(longest, now - before)
-    return Stalls(taken / (now - began), longest)
+    return Stalls(taken / (before - began), longest)
 
 
 def together(found: Iterable[Stalls]) -> Stalls:
