@@ -20,6 +20,7 @@ from rtdecode.checks.write import lines, prepare, report, write
 from rtdecode.errors import RecordingError
 from rtdecode.recordings import Marker
 from rtdecode.score import Heard
+from rtdecode.tui.checking import WHEN
 from tests.bundles import LABELS, SFREQ, make_bundle, planted
 from tests.check_signals import FRONTAL, LOOP, calm, measure, spoken, trained
 
@@ -144,6 +145,31 @@ def test_all_steps_in_their_order(bundle):
     assert bench.sitting.phase == "over"
     assert exit_code(bench.sitting.outcomes) == 0
     assert "3 passed, 2 skipped" in summary(bench.sitting.outcomes)
+
+
+@pytest.mark.parametrize("phase", ["ready", "running", "working", "over"])
+@pytest.mark.parametrize(
+    ("key", "press"),
+    [
+        ("begin", Sitting.start),
+        ("skip", Sitting.skip),
+        ("repeat", Sitting.repeat),
+        ("choose", lambda sitting: sitting.choose(1)),
+    ],
+)
+def test_the_screen_offers_what_does_something(bundle, phase, key, press):
+    sitting = Bench(bundle, calm()).sitting
+    if phase == "over":
+        for _ in KEYS:
+            sitting.skip()
+    elif phase != "ready":
+        sitting.start()
+        sitting.phase = phase  # its samples are under way to a thread, or not
+    assert sitting.phase == phase
+    before, parts = (sitting.phase, sitting.at, dict(sitting.outcomes)), sitting._parts
+    press(sitting)
+    did = (sitting.phase, sitting.at, sitting.outcomes) != before or sitting._parts is not parts
+    assert did is (phase in WHEN[key])
 
 
 def test_the_scale_takes_the_noise_floors_samples_and_no_time(bundle):
